@@ -1,0 +1,103 @@
+"""One recurrent layer of a model: its input step (tokens, dense, or LRT), its multipliers, its recurrence; and the reverse."""
+
+from typing import NamedTuple, TypeAlias
+
+from refimpl.arrays import Array, array_module
+from refimpl.bayes.groups import combine_multipliers, split_multiplier_grad
+from refimpl.bayes.local_reparam import AffineLRTCache, AffineLRTParams, affine_lrt_backward, affine_lrt_forward
+from refimpl.layers.gate_input import (
+    GateInputCache,
+    TokenInputCache,
+    gate_input_backward,
+    gate_input_forward,
+    token_input_backward,
+    token_input_forward,
+)
+from refimpl.layers.lstm_recurrence import (
+    LSTMOutputs,
+    LSTMState,
+    RecurrenceCache,
+    RecurrenceMultipliers,
+    RecurrenceParams,
+    recurrence_backward,
+    recurrence_forward,
+)
+from refimpl.layers.scale import ScaleCache, scale_backward, scale_forward
+from refimpl.models.recipe import Recurrent
+from refimpl.models.sample import LRTWeight, Weights
+
+InputCache: TypeAlias = "GateInputCache | TokenInputCache | AffineLRTCache"
+
+
+class RecurrentLayerCache(NamedTuple):
+    input: InputCache
+    scaled: ScaleCache | None  # of z_x before LRT
+    mask_x: Array | None  # (B, 1|4, D), the VBD mask that z_x was combined with
+    recurrence: RecurrenceCache
+
+
+def one_hot(ids: Array, count: int, like: Array) -> Array:
+    """ids (T, B) as rows of the unit matrix (T, B, V), of like's dtype."""
+    return array_module(like).eye(count, dtype=like.dtype)[ids]
+
+
+def recurrent_layer_forward(
+    x: Array, weights: Weights, layer: Recurrent, state: LSTMState, mask: Array | None, var_floor: float
+) -> tuple[LSTMOutputs, RecurrentLayerCache]:
+    """x is token ids (T, B) or dense (T, B, D); weights are looked up by the layer's name."""
+    w = {key.removeprefix(f"{layer.name}."): value for key, value in weights.items()}
+    W_x, z_x, mask_x = w["W_x"], w.get("z_x"), w.get("dropout_x")
+    scaled = None
+    u: Array
+    input_cache: InputCache
+    if isinstance(W_x, LRTWeight):
+        x = one_hot(x, len(W_x.mu), W_x.mu) if x.ndim == 2 else x
+        if z_x is not None:
+            x, scaled = scale_forward(x, z_x)
+        u, input_cache = affine_lrt_forward(x, AffineLRTParams(W_x.mu, W_x.log_sigma), W_x.eps, var_floor=var_floor)
+    else:
+        multiplier = combine_multipliers(None if z_x is None else z_x[:, None, :], mask_x)
+        step = token_input_forward if x.ndim == 2 else gate_input_forward
+        u, input_cache = step(x, W_x, multiplier)  # type: ignore[operator]
+    outputs, cache = recurrence_forward(
+        u,
+        RecurrenceParams(w["W_h"], w["b"], w.get("peephole")),
+        state,
+        multipliers=RecurrenceMultipliers(w.get("dropout_h"), w.get("z_h"), w.get("z_gates")),
+        mask=mask,
+        gates=layer.gates,
+        peephole_output=layer.peephole or "c",
+    )
+    return outputs, RecurrentLayerCache(input_cache, scaled, mask_x, cache)
+
+
+def recurrent_layer_backward(
+    doutputs: LSTMOutputs, cache: RecurrentLayerCache, layer: Recurrent
+) -> tuple[Array | None, Weights, LSTMState]:
+    """dx (None for token ids), gradients of the layer's weights by name, and of its initial state."""
+    du, dparams, dstate, dmultipliers = recurrence_backward(doutputs, cache.recurrence)
+    dx: Array | None = None
+    dz_x: Array | None = None
+    dW_x: Array | LRTWeight
+    if isinstance(cache.input, AffineLRTCache):
+        dx, lrt = affine_lrt_backward(du, cache.input)
+        dW_x = LRTWeight(lrt.mu, lrt.log_sigma, None)
+        if cache.scaled is not None:
+            dx, dz_x = scale_backward(dx, cache.scaled)
+    else:
+        if isinstance(cache.input, TokenInputCache):
+            dW_x, dmultiplier = token_input_backward(du, cache.input)
+        else:
+            dx, dW_x, dmultiplier = gate_input_backward(du, cache.input)
+        dz = split_multiplier_grad(dmultiplier, cache.mask_x)
+        dz_x = None if dz is None else dz[:, 0, :]
+    found = {
+        "W_x": dW_x,
+        "W_h": dparams.W_h,
+        "b": dparams.b,
+        "peephole": dparams.peephole,
+        "z_x": dz_x,
+        "z_h": dmultipliers.h_out,
+        "z_gates": dmultipliers.gates,
+    }
+    return dx, {f"{layer.name}.{name}": value for name, value in found.items() if value is not None}, dstate

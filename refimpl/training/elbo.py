@@ -1,0 +1,139 @@
+"""The loss of the papers: mean negative log-likelihood + w KL / N [+ an L2 term], and its gradient.
+
+    loss = (1/n) sum over the batch's n terms of -log p(y | x, weights)  +  w * KL(q || p) / N  [+ L2]
+
+N is the number of likelihood terms of the whole training set, so that with w = 1 the loss is -ELBO / N (S004 eq. 1 and 13;
+2018 code). The two parts are always reported apart. This file alone adds dKL / N to the gradient.
+"""
+
+from typing import NamedTuple
+
+from refimpl.arrays import Array
+from refimpl.bayes.binary_dropout import (
+    l2_derivation_backward,
+    l2_derivation_forward,
+    l2_script_backward,
+    l2_script_forward,
+)
+from refimpl.bayes.kl import KL_DIVERGENCES
+from refimpl.models.network import NetworkOutputs, States, network_backward, network_forward
+from refimpl.models.objective import objective_backward, objective_forward
+from refimpl.models.parameters import Params, priors
+from refimpl.models.recipe import Recipe
+from refimpl.models.sample import Noise, sample_backward, sample_forward
+from refimpl.training.batches import Batch
+
+
+class L2(NamedTuple):
+    """L2 term on the matrices under VBD.
+
+    form "script": weight_decay * sum of mu^2 on the mean loss (Gal's script; S004: 1e-3).
+    form "derivation": length_scale^2 (1 - rate) / (2 N) * sum of mu^2 (to which the KL divergence of VBD tends).
+    """
+
+    form: str
+    weight_decay: float = 0.0
+    length_scale: float = 1.0
+
+
+class Loss(NamedTuple):
+    """The parts of one step's loss, 0-d float64 arrays on the device."""
+
+    total: Array
+    nll: Array  # mean over the batch's terms, nats
+    kl: Array  # of the whole model, nats, not weighted and not divided by N
+    l2: Array | float
+    kl_by_name: dict[str, Array]
+
+
+class Step(NamedTuple):
+    loss: Loss
+    grads: Params
+    outputs: NetworkOutputs
+
+
+def kl_divergence(params: Params, recipe: Recipe) -> tuple[Array, dict[str, Array]]:
+    """KL(q || p) in nats: of the whole model and by name, summed in float64."""
+    total, by_name, _ = _kl_forward(params, recipe)
+    return total, by_name
+
+
+def _kl_forward(params: Params, recipe: Recipe) -> tuple[Array, dict[str, Array], dict[str, object]]:
+    by_name: dict[str, Array] = {}
+    caches: dict[str, object] = {}
+    for name, prior in priors(recipe).items():
+        mu, log_sigma = params[f"{name}.mu"], params[f"{name}.log_sigma"]
+        divergence = KL_DIVERGENCES[prior]
+        options = {"log_alpha_clip": recipe.log_alpha_clip} if divergence.clips else {}
+        terms, caches[name] = divergence.forward(mu, log_sigma, **options)
+        by_name[name] = terms.sum(dtype="complex128" if terms.dtype.kind == "c" else "float64")
+    return sum(by_name.values(), 0.0), by_name, caches
+
+
+def elbo_step(
+    params: Params,
+    drawn: Noise,
+    batch: Batch,
+    recipe: Recipe,
+    *,
+    n_terms: int,
+    kl_weight: float = 1.0,
+    l2: L2 | None = None,
+    states: States | None = None,
+) -> Step:
+    """Loss and gradient of one mini-batch, the noise given.
+
+    Shapes: batch.x (T, B), batch.y (T, B) or (B,), batch.mask (T, B) or None; states as in ``network_forward``.
+    Equations: ELBO.F1 (S004 eq. 1, 13), ELBO.B1.
+    Errors: ValueError if n_terms is below 1 or kl_weight is negative.
+    """
+    if n_terms < 1:
+        raise ValueError(f"n_terms: expected the number of likelihood terms, at least 1, got {n_terms!r}")
+    if not kl_weight >= 0.0:
+        raise ValueError(f"kl_weight: expected a number of at least 0, got {kl_weight!r}")
+    weights, sample_cache = sample_forward(params, drawn, recipe)
+    outputs, network_cache = network_forward(batch.x, weights, recipe, mask=batch.mask, states=states)
+    nll, objective_cache = objective_forward(outputs.logits, batch.y, recipe)
+    kl, kl_by_name, kl_caches = _kl_forward(params, recipe)
+    penalty, dpenalty = _l2(params, recipe, l2, n_terms)
+    total = nll + kl_weight * kl / n_terms + penalty  # [ELBO.F1]
+    dweights = network_backward(objective_backward(1.0, objective_cache), network_cache)
+    grads = sample_backward(dweights, sample_cache)
+    for name, prior in priors(recipe).items():
+        dkl = KL_DIVERGENCES[prior].backward(kl_weight / n_terms, kl_caches[name])
+        grads[f"{name}.mu"] = grads[f"{name}.mu"] + dkl.mu  # [ELBO.B1]
+        grads[f"{name}.log_sigma"] = grads[f"{name}.log_sigma"] + dkl.log_sigma
+    for name, dmu in dpenalty.items():
+        grads[name] = grads[name] + dmu
+    ordered = {name: grads[name] for name in params}
+    return Step(Loss(total, nll, kl, penalty, kl_by_name), ordered, outputs)
+
+
+def dropout_rates(recipe: Recipe) -> dict[str, float]:
+    """The VBD rate of every matrix whose rows a mask drops, by name."""
+    rates = {"output.W": recipe.output.dropout}
+    if recipe.embedding is not None:
+        rates["embedding.W"] = recipe.embedding.dropout
+    for layer in recipe.layers:
+        rates |= {f"{layer.name}.W_x": layer.dropout_x, f"{layer.name}.W_h": layer.dropout_h}
+    return {name: rate for name, rate in rates.items() if rate > 0.0}
+
+
+def _l2(params: Params, recipe: Recipe, l2: L2 | None, n_terms: int) -> tuple[Array | float, Params]:
+    """The L2 term of all matrices under VBD, and its gradient."""
+    if l2 is None:
+        return 0.0, {}
+    if l2.form not in ("script", "derivation"):
+        raise ValueError(f'l2.form: expected "script" or "derivation", got {l2.form!r}')
+    total: Array | float = 0.0
+    grads: Params = {}
+    for matrix, rate in dropout_rates(recipe).items():
+        name = matrix if matrix in params else f"{matrix}.mu"
+        if l2.form == "script":
+            term, cache = l2_script_forward(params[name], weight_decay=l2.weight_decay)
+            grads[name] = l2_script_backward(1.0, cache)
+        else:
+            term, cache = l2_derivation_forward(params[name], rate=rate, length_scale=l2.length_scale, n_terms=n_terms)
+            grads[name] = l2_derivation_backward(1.0, cache)
+        total = total + term
+    return total, grads
