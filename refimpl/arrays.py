@@ -13,6 +13,7 @@ import numpy as np
 Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray
 Shape: TypeAlias = tuple[int, ...]
 
+ONE_HOT_ROWS = 256  # up to here a product with the one-hot matrix is faster than sorting
 FLOATING = ("float32", "float64", "complex128")  # complex128 serves the complex-step check
 
 
@@ -129,9 +130,13 @@ def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
 def scatter_add(rows: Array, values: Array, count: int) -> Array:
     """Sum values (N, K) into a new array (count, K) at the given rows (N,): out[rows[n]] += values[n].
 
-    Deterministic on every device: rows are sorted (stably) and each run is summed in order, no atomics.
+    Deterministic on every device, no atomics: few rows by one product with the one-hot matrix, many by sorting them (stably)
+    and summing each run in order.
     """
     xp = array_module(rows, values)
+    if count <= ONE_HOT_ROWS:
+        one_hot = (rows == xp.arange(count)[:, None]).astype(values.dtype)
+        return one_hot @ values
     out = xp.zeros((count, *values.shape[1:]), dtype=values.dtype)
     if rows.size == 0:
         return out

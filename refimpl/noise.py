@@ -6,8 +6,8 @@ no state, so a draw can be repeated, read in part (``normal_rows``) and made on 
 Raw words are Philox4x64-10 (Salmon et al. 2011) with key = (seed, stream), exactly those of
 ``numpy.random.Philox(key=..., counter=[0, step, 0, 0])``; NumPy raises its counter before each block, so that words
 4b .. 4b+3 belong to the counter (b + 1, step, 0, 0).
-Normals are Box-Muller on those words: a pair takes one word in float32 (its 32-bit halves, low one first: radius, angle),
-two in float64 (53 bits of each: radius, angle).
+Normals are Box-Muller on those words: a pair takes one word in float32 (low 32 bits the radius, high 32 the angle),
+two in float64 (53 bits of each).
 Words, uniforms, masks and permutations are equal bit for bit on every device; normals up to rounding of log, cos, sin.
 """
 

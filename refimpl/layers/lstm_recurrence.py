@@ -10,12 +10,17 @@ The bias and the peepholes stand outside z^k (2018 code), so a gate with z^k = 0
 z^h acts where h_t is produced: the output and the carried state both see it. m_h acts on the way into W_h only (VBD).
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from refimpl.arrays import Array, array_module, check_choice, check_dtypes, check_shapes
+from refimpl.layers.activations import HARD_SIGMOID_SLOPE, hard_sigmoid_forward, sigmoid_forward
 from refimpl.layers.gate_product import gate_product, gate_product_dW, gate_product_dx
 
-HARD_SIGMOID_SLOPE, HARD_SIGMOID_OFFSET = 0.2, 0.5  # Theano's and Keras's hard sigmoid
+GATE_FORWARD: dict[str, Callable[[Array], tuple[Array, Any]]] = {
+    "sigmoid": sigmoid_forward,
+    "hard_sigmoid": hard_sigmoid_forward,
+}
 
 
 class RecurrenceParams(NamedTuple):
@@ -61,11 +66,7 @@ class RecurrenceGrads(NamedTuple):
 
 
 def _gate(a: Array, kind: str) -> Array:
-    xp = array_module(a)
-    if kind == "sigmoid":
-        return 0.5 * xp.tanh(0.5 * a) + 0.5  # the same function as 1 / (1 + exp(-a)), and it cannot overflow
-    y = HARD_SIGMOID_SLOPE * a + HARD_SIGMOID_OFFSET
-    return xp.where(y.real <= 0.0, 0.0, xp.where(y.real >= 1.0, 1.0, y)).astype(a.dtype)
+    return GATE_FORWARD[kind](a)[0]
 
 
 def _gate_slope(y: Array, kind: str) -> Array:
@@ -111,20 +112,18 @@ def recurrence_forward(
         if v is not None:
             v[t] = a
             a = a * m.gates
-        a = a + b  # [LSTM.F4]
+        a += b  # [LSTM.F4]
         if peephole is not None:
             a[:, :2] += peephole[:2] * c[t][:, None, :]  # [LSTM.F5]
-        i, f, g = _gate(a[:, 0], gates), _gate(a[:, 1], gates), xp.tanh(a[:, 2])  # [LSTM.F6]
-        c_t = f * c[t] + i * g  # [LSTM.F7]
-        a_o = a[:, 3]
+        gate = activations[t]  # (B, 4, H)
+        gate[:, :2], gate[:, 2] = _gate(a[:, :2], gates), xp.tanh(a[:, 2])  # [LSTM.F6]
+        c_t = gate[:, 1] * c[t] + gate[:, 0] * gate[:, 2]  # [LSTM.F7]
         if peephole is not None:
-            a_o = a_o + peephole[2] * (c_t if peephole_output == "c" else c[t])  # [LSTM.F8]
-        o = _gate(a_o, gates)
-        h_t = o * xp.tanh(c_t)  # [LSTM.F9]
+            a[:, 3] += peephole[2] * (c_t if peephole_output == "c" else c[t])  # [LSTM.F8]
+        gate[:, 3] = _gate(a[:, 3], gates)
+        h_t = gate[:, 3] * xp.tanh(c_t)  # [LSTM.F9]
         if m.h_out is not None:
             h_t = h_t * m.h_out
-        for k, gate in enumerate((i, f, g, o)):
-            activations[t, :, k] = gate
         if mask is None or c_new is None:
             h[t + 1], c[t + 1] = h_t, c_t
         else:

@@ -1,0 +1,31 @@
+"""Every KL divergence by its source's name."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from refimpl.arrays import Array
+from refimpl.bayes.kl.ard import kl_ard_backward, kl_ard_forward
+from refimpl.bayes.kl.arguments import KLGrads
+from refimpl.bayes.kl.kingma2015 import kl_kingma2015_backward, kl_kingma2015_forward
+from refimpl.bayes.kl.log_uniform import kl_log_uniform_backward, kl_log_uniform_forward
+from refimpl.bayes.kl.molchanov2017 import kl_molchanov2017_backward, kl_molchanov2017_forward
+from refimpl.bayes.kl.rnn2018 import kl_rnn2018_backward, kl_rnn2018_forward
+from refimpl.bayes.kl.standard_normal import kl_standard_normal_backward, kl_standard_normal_forward
+
+
+class KLDivergence(NamedTuple):
+    """A divergence; its forward takes the keyword log_alpha_clip if, and only if, clips is true."""
+
+    forward: Callable[..., tuple[Array, Any]]
+    backward: Callable[[Array | float, Any], KLGrads]
+    clips: bool
+
+
+KL_DIVERGENCES: dict[str, KLDivergence] = {
+    "log_uniform": KLDivergence(kl_log_uniform_forward, kl_log_uniform_backward, clips=True),
+    "molchanov2017": KLDivergence(kl_molchanov2017_forward, kl_molchanov2017_backward, clips=True),
+    "rnn2018": KLDivergence(kl_rnn2018_forward, kl_rnn2018_backward, clips=True),
+    "ard": KLDivergence(kl_ard_forward, kl_ard_backward, clips=True),
+    "standard_normal": KLDivergence(kl_standard_normal_forward, kl_standard_normal_backward, clips=False),
+    "kingma2015": KLDivergence(kl_kingma2015_forward, kl_kingma2015_backward, clips=False),
+}

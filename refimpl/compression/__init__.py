@@ -1,0 +1,1 @@
+"""Compression: which weights are left, how they are counted, and how they are removed and exported."""

@@ -1,0 +1,209 @@
+"""Training: epochs of ELBO steps with clipping and Adam, a row of metrics and a checkpoint after each.
+
+A run is fixed by its setup: noise, order and offsets are drawn by (seed, step) and (seed, epoch), so that a run resumed from
+its checkpoint continues bit for bit. Losses are read from the device once per interval; if one is not finite, the interval
+is replayed to name the first tensor that is not, and the last good checkpoint stays.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl.arrays import Array
+from refimpl.models.network import States
+from refimpl.models.parameters import Params, check_params, initialise
+from refimpl.models.recipe import Recipe, check_recipe
+from refimpl.models.sample import draw_noise
+from refimpl.training.adam import AdamState, adam_init, adam_update
+from refimpl.training.batches import Batch
+from refimpl.training.clipping import clip_by_global_norm
+from refimpl.training.diverged import Diverged, first_bad_tensor
+from refimpl.training.elbo import L2, Step, elbo_step
+from refimpl.training.metrics import Row, best_row, metrics_row, out_of_patience
+from refimpl.training.problem import (
+    Problem,
+    check_problem,
+    check_problem_fits,
+    epoch_batches,
+    n_terms,
+    steps_per_epoch,
+)
+from refimpl.training.run_folder import LAST, restore, store
+from refimpl.training.warmup import Warmup, check_warmup, kl_weight
+
+READ_INTERVAL = 16  # steps between two reads of the loss
+
+Progress = Callable[[int, int, int, float], None]  # epoch, step of the epoch, steps of the epoch, nll so far
+
+
+class Options(NamedTuple):
+    """How a model is trained. The defaults are those of the 2018 character model."""
+
+    epochs: int
+    learning_rate: float = 0.002
+    clip_norm: float | None = 1.0
+    warmup: Warmup = Warmup()
+    l2: L2 | None = None
+    patience: int | None = None  # epochs without a better validation metric after which training ends
+    samples: int = 0  # evaluation: 0 for pruned means, n for the average of n draws
+    evaluate_every: int = 1  # epochs between evaluations on validation and test
+
+
+class Setup(NamedTuple):
+    """Everything that fixes a run."""
+
+    recipe: Recipe
+    problem: Problem
+    options: Options
+    seed: int
+    dtype: str = "float32"
+    xp: ModuleType = np
+
+
+class State(NamedTuple):
+    """Everything that changes from step to step."""
+
+    params: Params
+    adam: AdamState
+    carried: States | None = None  # h and c of a stateful model, within an epoch
+
+
+class Run(NamedTuple):
+    """What a run ends with."""
+
+    params: Params
+    rows: list[Row]
+    best_epoch: int | None
+
+
+def train(
+    setup: Setup,
+    folder: Path,
+    *,
+    configuration: str = "null",
+    start: Params | None = None,
+    resume: bool = False,
+    progress: Progress = lambda *_: None,
+) -> Run:
+    """Train; write metrics.jsonl, last.safetensors and best.safetensors (best validation) into the folder.
+
+    start: parameters to begin with in place of random ones. resume: continue from last.safetensors, or begin if there is
+    none. configuration: a JSON text stored in each checkpoint; a checkpoint with another one is refused.
+    Errors: Diverged (a FloatingPointError) with the name of the first bad tensor; ValueError on what cannot be trained;
+    OSError if the folder cannot be written.
+    """
+    recipe, problem, options = check_setup(setup)[:3]
+    if resume and (folder / LAST).is_file():
+        params, adam, rows = restore(folder, recipe, configuration, setup.xp)
+        state = State(params, adam)
+    else:
+        params = initialise(recipe, setup.seed, setup.dtype, setup.xp) if start is None else start
+        check_params(params, recipe)
+        state = State(params, adam_init(params))
+        rows = [_row(setup, state, 0, None, 0.0)]
+        store(folder, rows, state.params, state.adam, configuration, best=True)
+    for epoch in range(rows[-1]["epoch"] + 1, options.epochs + 1):
+        if out_of_patience(rows, problem.metric, options.patience):
+            break
+        began = time.perf_counter()
+        state, nll = train_epoch(setup, state, epoch, progress)
+        rows.append(_row(setup, state, epoch, nll, time.perf_counter() - began))
+        best = best_row(rows, problem.metric)
+        is_best = best is None or best["epoch"] == epoch
+        store(folder, rows, state.params, state.adam, configuration, best=is_best)
+    best = best_row(rows, problem.metric)
+    return Run(state.params, rows, None if best is None else best["epoch"])
+
+
+def check_setup(setup: Setup) -> Setup:
+    """The setup itself, if it can be trained. Errors: ValueError that names the field."""
+    check_recipe(setup.recipe)
+    check_problem_fits(check_problem(setup.problem), setup.recipe)
+    options = setup.options
+    check_warmup(options.warmup)
+    for name, least in (("epochs", 0), ("samples", 0), ("evaluate_every", 1)):
+        value = getattr(options, name)
+        if not isinstance(value, int) or value < least:
+            raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
+    if options.patience is not None and options.patience < 1:
+        raise ValueError(f"patience: expected at least 1 epoch, or None, got {options.patience!r}")
+    return setup
+
+
+def train_epoch(setup: Setup, state: State, epoch: int, progress: Progress) -> tuple[State, float]:
+    """One epoch: the new state, and the mean NLL per term over its stochastic steps."""
+    total = steps_per_epoch(setup.problem)
+    batches = epoch_batches(setup.problem, seed=setup.seed, epoch=epoch, dtype=setup.dtype, xp=setup.xp)
+    state = state._replace(carried=None)
+    nll_sum, scored = 0.0, 0
+    kept, unread = state, list[tuple[Batch, Array]]()
+    for index, batch in enumerate(batches, start=1):
+        state, step = train_step(setup, state, batch, epoch)
+        unread.append((batch, step.loss.nll))
+        if len(unread) == READ_INTERVAL or index == total:
+            values = [float(nll) for _, nll in unread]
+            if not math.isfinite(sum(values) + float(step.loss.total)):
+                _explain(setup, kept, [b for b, _ in unread], epoch)
+            sizes = [b.y.size for b, _ in unread]
+            nll_sum += sum(value * size for value, size in zip(values, sizes, strict=True))
+            scored += sum(sizes)
+            progress(epoch, index, total, nll_sum / scored)
+            kept, unread = state, []
+    return state, nll_sum / scored
+
+
+def train_step(setup: Setup, state: State, batch: Batch, epoch: int) -> tuple[State, Step]:
+    """Noise, ELBO gradient, clipping, Adam."""
+    recipe, problem, options = setup[:3]
+    drawn = draw_noise(
+        recipe, *batch.x.shape, seed=setup.seed, step=state.adam.step, dtype=setup.dtype, xp=setup.xp
+    )
+    step = elbo_step(
+        state.params,
+        drawn,
+        batch,
+        recipe,
+        n_terms=n_terms(problem),
+        kl_weight=kl_weight(epoch, options.warmup),
+        l2=options.l2,
+        states=state.carried,
+    )
+    clipped, _ = clip_by_global_norm(step.grads, options.clip_norm)
+    params, adam = adam_update(state.params, clipped, state.adam, learning_rate=options.learning_rate)
+    return State(params, adam, step.outputs.states if problem.stateful else None), step
+
+
+def _explain(setup: Setup, state: State, batches: list[Batch], epoch: int) -> None:
+    """Replay an interval from its start and raise Diverged with the first tensor that is not finite."""
+    remedy = "the last checkpoint is kept; try a smaller learning rate or a lower clip norm"
+    for batch in batches:
+        before = state
+        state, step = train_step(setup, before, batch, epoch)
+        bad = first_bad_tensor(before.params, step, state.params)
+        if bad is not None:
+            raise Diverged(
+                f"training diverged in epoch {epoch}, step {before.adam.step + 1}: {bad} is the first tensor that is not "
+                f"finite; {remedy}"
+            )
+    raise Diverged(f"training diverged in epoch {epoch}: the loss is not finite; {remedy}")
+
+
+def _row(setup: Setup, state: State, epoch: int, nll: float | None, seconds: float) -> Row:
+    options = setup.options
+    return metrics_row(
+        state.params,
+        setup.recipe,
+        setup.problem,
+        epoch=epoch,
+        nll=nll,
+        kl_weight=kl_weight(max(epoch, 1), options.warmup),
+        seconds=seconds,
+        scored=epoch % options.evaluate_every == 0 or epoch == options.epochs,
+        samples=options.samples,
+        seed=setup.seed,
+    )
