@@ -134,12 +134,12 @@ def scatter_add(rows: Array, values: Array, count: int) -> Array:
     and summing each run in order.
     """
     xp = array_module(rows, values)
-    if count <= ONE_HOT_ROWS:
-        one_hot = (rows == xp.arange(count)[:, None]).astype(values.dtype)
-        return one_hot @ values
     out = xp.zeros((count, *values.shape[1:]), dtype=values.dtype)
     if rows.size == 0:
         return out
+    if count <= ONE_HOT_ROWS:
+        one_hot = (rows == xp.arange(count)[:, None]).astype(values.dtype)
+        return (one_hot @ values.reshape(len(rows), -1)).reshape(out.shape)
     order = xp.argsort(rows, kind="stable")
     ordered = rows[order]
     starts = xp.flatnonzero(xp.concatenate([xp.ones(1, dtype=bool), ordered[1:] != ordered[:-1]]))

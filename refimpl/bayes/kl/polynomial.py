@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from refimpl.arrays import Array, array_module
 
 BLOCK = 1 << 15  # elements; a block and its sum stay in the processor's cache, which halves the time on the host
@@ -15,7 +17,7 @@ def polynomial(x: Array, coefficients: Sequence[float]) -> Array:
     xp = array_module(x)
     flat = x.reshape(-1)
     out = xp.full_like(flat, coefficients[-1])
-    block = BLOCK if xp.__name__ == "numpy" else max(flat.size, 1)
+    block = BLOCK if xp is np else max(flat.size, 1)
     for first in range(0, flat.size, block):
         x_part, part = flat[first : first + block], out[first : first + block]
         for coefficient in coefficients[-2::-1]:

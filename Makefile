@@ -1,0 +1,65 @@
+# `make test` and `make audit` need Python 3.11, 3.12 or 3.13 and make, nothing else: each makes .venv if there is none.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+PYTEST_ARGS ?=
+AUDIT_ARGS ?= --out build/audit
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# An interpreter that was named is the only one tried; otherwise other names of the supported versions are tried too.
+ifeq ($(origin PYTHON),file)
+CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11
+else
+CANDIDATES := $(PYTHON)
+endif
+SUPPORTED := import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+# The tests run in several processes, so each gets one BLAS thread.
+ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help test audit lint format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
+	    printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+test: lint ## ruff, mypy --strict and the test suite (WORKERS=2, PYTEST_ARGS=...)
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+audit: $(VENV)/.installed ## every check on the embedded defaults, report in build/audit (AUDIT_ARGS=...)
+	$(BIN)/refimpl audit $(AUDIT_ARGS)
+
+lint: $(VENV)/.installed-test ## ruff check, ruff format --check, mypy --strict
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy --strict refimpl
+
+format: $(VENV)/.installed-test ## let ruff mend what it can
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+clean: ## remove .venv, build and every cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find refimpl tests validation derivations -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@for python in $(CANDIDATES); do \
+	    if "$$python" -c '$(SUPPORTED)' 2>/dev/null; then \
+	        "$$python" -m venv --clear $(VENV) && exit 0; rm -rf $(VENV); exit 1; \
+	    fi; \
+	done; \
+	echo "make: no Python 3.11, 3.12 or 3.13 (with venv and ensurepip) among: $(CANDIDATES)." >&2; \
+	echo "make: name one, such as: make test PYTHON=/path/to/python3.12" >&2; exit 1
+
+$(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+# The test installation holds the other one, so that audit after test installs nothing.
+$(VENV)/.installed-test: pyproject.toml setup.py | $(BIN)/python
+	$(PIP_INSTALL) -e '.[test]'
+	@touch $(VENV)/.installed $@
