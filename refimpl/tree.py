@@ -34,7 +34,7 @@ def flatten(tree: Tree, prefix: str = "") -> dict[str, Array]:
 def unflatten(like: Tree, leaves: dict[str, Array]) -> Tree:
     """A tree of the shape of ``like`` whose leaves are taken from ``leaves`` by name.
 
-    Errors: KeyError if a name is missing, ValueError if one is left over.
+    Errors: ValueError if a name is missing or left over.
     """
     missing = flatten(like).keys() ^ leaves.keys()
     if missing:

@@ -173,15 +173,19 @@ def test_check_choice():
 ROWS = np.array([4, 0, 4, 6, 0, 4, 1])  # repeated, unsorted; rows 2, 3 and 5 of 7 stay empty, the last row does not
 
 
+COUNTS = (7, ONE_HOT_ROWS + 1)  # one product, and sorting
+
+
+@pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("trailing", [(), (3,), (4, 2)])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
-def test_scatter_add_is_add_at(trailing, dtype):
+def test_scatter_add_is_add_at(count, trailing, dtype):
     rng = np.random.default_rng(3)
     values = rng.integers(-9, 10, (len(ROWS), *trailing)).astype(dtype)  # whole numbers: sums are exact in any order
     rows, kept = ROWS.copy(), values.copy()
-    expected = np.zeros((7, *trailing), dtype)
+    expected = np.zeros((count, *trailing), dtype)
     np.add.at(expected, ROWS, values)
-    out = scatter_add(rows, values, 7)
+    out = scatter_add(rows, values, count)
     assert out.dtype == dtype
     np.testing.assert_array_equal(out, expected)
     np.testing.assert_array_equal(rows, ROWS)
@@ -191,7 +195,7 @@ def test_scatter_add_is_add_at(trailing, dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("count", [40, ONE_HOT_ROWS + 44])
 def test_scatter_add_against_exact_sums(count, dtype):
-    """Both ways of summing. Error of a sum of n terms in any order: at most n eps sum |term| (Higham 2002, section 4.2)."""
+    """Both ways. Error of a sum of n terms in any order: at most n eps sum |term| (Higham 2002, section 4.2)."""
     rng = np.random.default_rng(4)
     rows, values = rng.integers(0, count, 3000), rng.standard_normal((3000, 2)).astype(dtype)
     out = scatter_add(rows, values, count)
@@ -213,16 +217,19 @@ def test_scatter_add_depends_only_on_the_order_within_a_row():
     np.testing.assert_array_equal(scatter_add(rows[backwards], values[backwards], count), out)
 
 
-def test_scatter_add_of_nothing():
-    out = scatter_add(np.zeros(0, dtype=int), np.zeros((0, 3), "float32"), 5)
-    assert out.shape == (5, 3)
+@pytest.mark.parametrize("count", COUNTS)
+def test_scatter_add_of_nothing(count):
+    out = scatter_add(np.zeros(0, dtype=int), np.zeros((0, 3), "float32"), count)
+    assert out.shape == (count, 3)
     assert out.dtype == np.float32
     assert not out.any()
 
 
-def test_scatter_add_of_one_row():
-    out = scatter_add(np.full(6, 2), np.arange(12.0).reshape(6, 2), 3)
-    assert out.tolist() == [[0, 0], [0, 0], [30, 36]]
+@pytest.mark.parametrize("count", COUNTS)
+def test_scatter_add_of_one_row(count):
+    out = scatter_add(np.full(6, 2), np.arange(12.0).reshape(6, 2), count)
+    assert out[2].tolist() == [30, 36]
+    assert np.count_nonzero(out) == 2
 
 
 @pytest.mark.gpu

@@ -37,12 +37,10 @@ def l2_script_forward(mu: Array, *, weight_decay: float) -> tuple[Array, L2Cache
 
 def l2_script_backward(dloss: float, cache: L2Cache) -> Array:
     """dmu of mu's shape. Equations: VBD.B1."""
-    return 2.0 * cache.coefficient * dloss * cache.mu  # [VBD.B1]
+    return 2.0 * cache.coefficient * float(dloss) * cache.mu  # [VBD.B1]
 
 
-def l2_derivation_forward(
-    mu: Array, *, rate: float, length_scale: float, n_terms: int
-) -> tuple[Array, L2Cache]:
+def l2_derivation_forward(mu: Array, *, rate: float, length_scale: float, n_terms: int) -> tuple[Array, L2Cache]:
     """length_scale^2 (1 - rate) / (2 N) * sum of mu^2, added to the MEAN loss: what the KL tends to (math: chapter VBD).
 
     KL(p N(0, s^2 I) + (1 - p) N(mu, s^2 I) || N(0, I / l^2)) -> l^2 (1 - p) / 2 |mu|^2 + const as s -> 0; divided by the
@@ -59,7 +57,7 @@ def l2_derivation_forward(
 
 def l2_derivation_backward(dloss: float, cache: L2Cache) -> Array:
     """dmu of mu's shape. Equations: VBD.B2."""
-    return 2.0 * cache.coefficient * dloss * cache.mu  # [VBD.B2]
+    return 2.0 * cache.coefficient * float(dloss) * cache.mu  # [VBD.B2]
 
 
 def _sum_of_squares(mu: Array, coefficient: float) -> tuple[Array, L2Cache]:

@@ -40,7 +40,10 @@ def gaussian_weights_backward(dw: Array, cache: GaussianCache) -> GaussianParams
     """Gradients given dw of the draw's shape: dw is summed over the objects if each had its own draw.
 
     Equations: RT.B1, RT.B2.
+    Errors: ValueError on another shape, TypeError on another dtype.
     """
+    check_shapes({"dw": (dw, " ".join(map(str, cache.deviation.shape)))})
+    check_dtypes(w=cache.deviation, dw=dw)
     dlog_sigma = dw * cache.deviation  # [RT.B2]
     if cache.per_object:
         return GaussianParams(dw.sum(axis=0), dlog_sigma.sum(axis=0))

@@ -79,11 +79,14 @@ def affine_lrt_backward(dy: Array, cache: AffineLRTCache) -> AffineLRTGrads:
     """Gradients of a loss L through y, given dy = dL/dy of y's shape; eps is held fixed.
 
     Equations: LRT.B1-B5.
+    Errors: ValueError on another shape, TypeError on another dtype.
     """
     x, mu, sigma2, std, eps, has_bias = cache
+    check_shapes({"dy": (dy, " ".join(map(str, std.shape)))})
+    check_dtypes(y=std, dy=dy)
     xp = array_module(x)
-    positive = std.real > 0.0
-    dv = xp.where(positive, dy * eps / (2.0 * xp.where(positive, std, 1.0)), 0.0)  # [LRT.B1] v = std^2
+    zero = std.real == 0.0
+    dv = xp.where(zero, 0.0, dy * eps / (2.0 * xp.where(zero, 1.0, std)))  # [LRT.B1] v = std^2
     return AffineLRTGrads(
         x=_product_dx(dy, mu) + 2.0 * x * _product_dx(dv, sigma2),  # [LRT.B2]
         params=AffineLRTParams(

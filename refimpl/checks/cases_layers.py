@@ -9,7 +9,6 @@ from refimpl.checks.cases_common import GradcheckCase, Problem, check_visited, n
 from refimpl.checks.gradcheck import Backward, Forward
 from refimpl.layers import activations, affine, embedding, losses, rnn, scale
 from refimpl.noise import Draw, words
-from refimpl.tree import Tree
 
 T, B, D, E, K = 6, 2, 5, 3, 4
 V = 7
@@ -35,13 +34,9 @@ def _hard_sigmoid(seed: int) -> Problem:
 
 
 def _affine(x_shape: tuple[int, ...], per_object: bool, bias: bool, seed: int) -> Problem:
-    def backward(dy: Array, cache: affine.AffineCache) -> Tree:
-        grads = affine.affine_backward(dy, cache)
-        return {"x": grads.x, "params": affine.AffineParams(grads.W, grads.b)}
-
     W = normals(seed, "W", *((B,) if per_object else ()), D, K)
     params = affine.AffineParams(W, normals(seed, "b", K) if bias else None)
-    return Problem(affine.affine_forward, backward, {"x": normals(seed, "x", *x_shape), "params": params})
+    return Problem(affine.affine_forward, affine.affine_backward, {"x": normals(seed, "x", *x_shape), "params": params})
 
 
 def _embedding(per_object: bool, seed: int) -> Problem:

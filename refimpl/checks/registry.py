@@ -1,6 +1,6 @@
 """All cases of the gradient check, and the function that runs them by name."""
 
-from refimpl.checks import cases_bayes, cases_kl, cases_layers, cases_lstm
+from refimpl.checks import cases_bayes, cases_kl, cases_layers, cases_lstm, cases_models
 from refimpl.checks.cases_common import GradcheckCase
 from refimpl.checks.gradcheck import LeafResult, gradcheck
 
@@ -9,6 +9,7 @@ CASES: tuple[GradcheckCase, ...] = (
     *cases_lstm.CASES,
     *cases_bayes.CASES,
     *cases_kl.CASES,
+    *cases_models.CASES,
 )
 
 

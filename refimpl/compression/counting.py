@@ -137,7 +137,7 @@ def _gates(masks: dict[str, Array], recipe: Recipe, method: str) -> dict[str, Ar
 
 
 def _removed(masks: dict[str, Array], groups: dict[str, Array], recipe: Recipe) -> dict[str, Array]:
-    """The masks without the weights of dead structures; masks of z as they are.  [COUNT.E6]"""
+    """The masks without the weights of dead structures; masks of z as they are. Equations: COUNT.E6."""
     left = dict(masks)
     if recipe.embedding is not None:
         left["embedding.W"] = masks["embedding.W"] & groups["vocabulary"][:, None] & groups["components"]
@@ -147,7 +147,7 @@ def _removed(masks: dict[str, Array], groups: dict[str, Array], recipe: Recipe) 
             inputs = groups["components"]
         left[f"{name}.W_x"] = masks[f"{name}.W_x"] & inputs[:, None, None] & neurons
         left[f"{name}.W_h"] = masks[f"{name}.W_h"] & neurons[:, None, None] & neurons
-    left["output.W"] = masks["output.W"] & groups[f"{recipe.layers[-1].name}.neurons"][:, None]
+    left["output.W"] = masks["output.W"] & groups[f"{recipe.layers[-1].name}.neurons"][:, None]  # [COUNT.E6]
     return left
 
 

@@ -22,8 +22,7 @@ class AffineCache(NamedTuple):
 
 class AffineGrads(NamedTuple):
     x: Array
-    W: Array
-    b: Array | None
+    params: AffineParams
 
 
 def affine_forward(x: Array, params: AffineParams) -> tuple[Array, AffineCache]:
@@ -78,6 +77,8 @@ def affine_backward(dy: Array, cache: AffineCache) -> AffineGrads:
     rows, drows = _fold(x, per_object), _fold(dy, per_object)
     return AffineGrads(
         x=_unfold(drows @ W.swapaxes(-1, -2), x),  # [AFFINE.B1]
-        W=rows.swapaxes(-1, -2) @ drows,  # [AFFINE.B2]
-        b=drows.reshape(math.prod(dy.shape[:-1]), columns).sum(axis=0) if has_bias else None,  # [AFFINE.B3]
+        params=AffineParams(
+            W=rows.swapaxes(-1, -2) @ drows,  # [AFFINE.B2]
+            b=drows.reshape(math.prod(dy.shape[:-1]), columns).sum(axis=0) if has_bias else None,  # [AFFINE.B3]
+        ),
     )

@@ -42,8 +42,9 @@ def _scaled(x: Array, multiplier: Array | None) -> Array:
 
 
 def gate_input_backward(du: Array, cache: GateInputCache) -> GateInputGrads:
-    """Gradients given du (T, B, 4, H). Equations: LSTM.B11-B13 (math: chapter LSTM)."""
+    """Gradients given du (T, B, 4, H). Equations: LSTM.B11-B13. Errors: ValueError on another shape, TypeError on another dtype."""
     x, W_x, multiplier = cache
+    _check_cotangent(du, x.shape[:2], W_x)
     groups = 1 if multiplier is None else multiplier.shape[1]
     scaled = _scaled(x, multiplier)
     dscaled = gate_product_dx(du, W_x, groups)
@@ -52,6 +53,11 @@ def gate_input_backward(du: Array, cache: GateInputCache) -> GateInputGrads:
         W_x=gate_product_dW(scaled, du, per_object=W_x.ndim == 4),  # [LSTM.B12]
         multiplier=None if multiplier is None else (dscaled * x[:, :, None, :]).sum(axis=0),  # [LSTM.B13]
     )
+
+
+def _check_cotangent(du: Array, steps_batch: tuple[int, ...], W_x: Array) -> None:
+    check_shapes({"du": (du, "T B 4 H")}, T=steps_batch[0], B=steps_batch[1], H=W_x.shape[-1])
+    check_dtypes(W_x=W_x, du=du)
 
 
 class TokenInputCache(NamedTuple):
@@ -96,8 +102,12 @@ def _factors(ids: Array, multiplier: Array) -> Array:
 
 
 def token_input_backward(du: Array, cache: TokenInputCache) -> TokenInputGrads:
-    """Gradients given du (T, B, 4, H): each row's gradient is the sum over its occurrences. Equations: LSTM.B14-B15."""
+    """Gradients given du (T, B, 4, H): each row's gradient is the sum over its occurrences.
+
+    Equations: LSTM.B14-B15. Errors: ValueError on another shape, TypeError on another dtype.
+    """
     ids, W_x, multiplier = cache
+    _check_cotangent(du, ids.shape, W_x)
     drows, dmultiplier = du, None
     if multiplier is not None:
         drows = du * _factors(ids, multiplier)

@@ -1,10 +1,12 @@
 """Recipes by the letters of the 2018 code (its README; S000, S003).
 
 Language models, four letters:   [0] LSTM weights  [1] gates z  [2] input and hidden z  [3] output weights
-Classifiers, six letters:        [0] embedding  [1] vocabulary z  [2] LSTM weights  [3] gates z  [4] input and hidden z  [5] output
+Classifiers, six letters:        [0] embedding  [1] vocabulary z  [2] LSTM weights  [3] gates z  [4] input and hidden z
+                                 [5] output weights
 
 Weights:  D deterministic, L log-uniform prior and Gaussian posterior, N standard normal prior and Gaussian posterior.
-z:        C none, L log-uniform; for input and hidden z also I (inputs only: the vocabulary of a language model), R (hidden only).
+z:        C none, L log-uniform; for input and hidden z also I (inputs only: the vocabulary of a language model) and
+          R (hidden only).
 """
 
 from refimpl.models.recipe import Embedding, Output, Recipe, Recurrent, Weight, check_recipe
@@ -23,9 +25,7 @@ def character_model(
     return _language_model(letters, vocabulary, (size,) * layers, "lrt_shared", 0.0, weight_prior)
 
 
-def word_model(
-    letters: str, *, vocabulary: int, sizes: tuple[int, ...], weight_prior: str | None = None
-) -> Recipe:
+def word_model(letters: str, *, vocabulary: int, sizes: tuple[int, ...], weight_prior: str | None = None) -> Recipe:
     """Word language model: one-hot into the LSTM, output by RT, forget bias 1 (2018 code)."""
     return _language_model(letters, vocabulary, sizes, "rt", 1.0, weight_prior)
 
@@ -43,7 +43,8 @@ def text_classifier(
     """Text classifier on h_T: embedding, LSTM with hard-sigmoid gates and forget bias 1, output by LRT (2018 code).
 
     classes is the number of outputs: 1 for two classes (sigmoid), else one for each class (softmax).
-    weight_prior replaces the prior of the weights that have a Gaussian posterior, and leaves that of z (S002: N(0, 1) under z).
+    weight_prior replaces the prior of the weights that have a Gaussian posterior, and leaves that of z (S002: N(0, 1)
+    under z).
     Errors: ValueError that names the position of an impossible letter.
     """
     _check_letters(letters, CLASSIFIER_POSITIONS)

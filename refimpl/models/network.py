@@ -56,21 +56,23 @@ def network_forward(
 ) -> tuple[NetworkOutputs, NetworkCache]:
     """Logits (or the regressor's value) for token ids.
 
-    Shapes: ids (T, B); mask (T, B) bool or None; states h, c (B, H) for each layer, carried from the segment before, or None for
-    the trained initial states (zeros where the recipe has none) -> logits (T, B, K) or (B, K).
+    Shapes: ids (T, B); mask (T, B) bool or None; states h, c (B, H) for each layer, carried from the segment before, or
+    None for the trained initial states (zeros where the recipe has none) -> logits (T, B, K) or (B, K).
+    Errors: ValueError on another number of states; else those of the layers.
     """
     embedding_cache = None
     x = ids
     if recipe.embedding is not None:
         x, embedding_cache = _embedding_step_forward(ids, weights)
     carried = states is not None
-    if states is None:
-        states = initial_states(weights, recipe, ids.shape[1])
+    states = initial_states(weights, recipe, ids.shape[1]) if states is None else states
+    if len(states) != len(recipe.layers):
+        raise ValueError(f"states: expected one for each of {len(recipe.layers)} recurrent layers, got {len(states)}")
     caches, last = [], []
     for layer, state in zip(recipe.layers, states, strict=True):
-        outputs, cache = recurrent_layer_forward(x, weights, layer, state, mask, recipe.var_floor)
+        outputs, layer_cache = recurrent_layer_forward(x, weights, layer, state, mask, recipe.var_floor)
         x = outputs.h
-        caches.append(cache)
+        caches.append(layer_cache)
         last.append(outputs.last)
     seen = x if recipe.task == "language_model" else last[-1].h[None]
     logits, head_cache = _head_forward(seen, weights, recipe.var_floor)
@@ -161,6 +163,6 @@ def _head_backward(dy: Array, cache: HeadCache) -> tuple[Array, Weights]:
         dh, lrt = affine_lrt_backward(dy, cache.dense)
         grads = {"output.W": LRTWeight(lrt.mu, lrt.log_sigma, None), "output.b": lrt.b}
     else:
-        dh, dW, db = affine_backward(dy, cache.dense)
-        grads = {"output.W": dW, "output.b": db}
+        dh, dense = affine_backward(dy, cache.dense)
+        grads = {"output.W": dense.W, "output.b": dense.b}
     return dh if cache.dropout is None else scale_backward(dh, cache.dropout).x, grads

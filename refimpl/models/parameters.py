@@ -1,7 +1,7 @@
 """Names, shapes and starting values of a recipe's parameters: one flat dict[str, Array].
 
-A deterministic quantity X is stored as "X"; one with a Gaussian posterior as "X.mu" and "X.log_sigma". Gradients, Adam's
-moments, checkpoints and reports use the same keys.
+A deterministic quantity X is stored as "X"; one with a Gaussian posterior as "X.mu" and "X.log_sigma". Gradients,
+Adam's moments, checkpoints and reports use the same keys.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl import noise
-from refimpl.arrays import Array, Shape
+from refimpl.arrays import Array, Shape, array_module
 from refimpl.bayes.groups import initial_group
 from refimpl.models.recipe import Recipe, Weight
 
@@ -87,15 +87,16 @@ def plain_shapes(recipe: Recipe) -> dict[str, Shape]:
 def parameter_shapes(recipe: Recipe) -> dict[str, Shape]:
     """The shape of every parameter by name."""
     gaussian = priors(recipe)
+    of_matrices = {name: matrix.shape for name, matrix in matrices(recipe).items()}
     shapes: dict[str, Shape] = {}
-    for name, found in [*matrices(recipe).items(), *groups(recipe).items()]:
+    for name, shape in (of_matrices | {name: group.shape for name, group in groups(recipe).items()}).items():
         suffixes = (".mu", ".log_sigma") if name in gaussian else ("",)
-        shapes |= {name + suffix: found.shape for suffix in suffixes}
+        shapes |= {name + suffix: shape for suffix in suffixes}
     return shapes | plain_shapes(recipe)
 
 
 def initialise(recipe: Recipe, seed: int, dtype: str = "float32", xp: ModuleType = np) -> Params:
-    """Starting values: matrices by their initialiser, z at mean 1, log sigma as the recipe says, forget bias, other zeros.
+    """Starting values: matrices by their initialiser, z at mean 1, log sigma and forget bias of the recipe, else zeros.
 
     The random matrices are made in float64 on the host from streams "init.NAME", then cast.
     """
@@ -159,5 +160,5 @@ def check_params(params: Params, recipe: Recipe) -> None:
     for name, shape in expected.items():
         if params[name].shape != shape:
             raise ValueError(f"{name}: expected shape {shape}, got {params[name].shape}")
-        if not bool(np.isfinite(params[name]).all()):
+        if not bool(array_module(params[name]).isfinite(params[name]).all()):
             raise ValueError(f"{name}: expected finite values, found NaN or infinity")

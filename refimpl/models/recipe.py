@@ -9,6 +9,7 @@ from typing import NamedTuple
 from refimpl.arrays import check_choice
 
 ESTIMATORS = ("deterministic", "rt", "rt_object", "lrt", "lrt_shared")
+LRT = ("lrt", "lrt_shared")
 PRIORS = ("log_uniform", "molchanov2017", "rnn2018", "ard", "standard_normal", "kingma2015")
 TASKS = ("language_model", "classifier", "regressor")
 INITIALISERS = ("orthogonal", "glorot_uniform", "uniform")
@@ -35,7 +36,10 @@ class Weight(NamedTuple):
 
 
 class Embedding(NamedTuple):
-    """An embedding (V, E); z is the prior of the vocabulary's group variables, None for none; dropout is VBD on word types."""
+    """An embedding (V, E).
+
+    z is the prior of the vocabulary's group variables, None for none; dropout is VBD on word types.
+    """
 
     size: int
     weight: Weight
@@ -44,7 +48,10 @@ class Embedding(NamedTuple):
 
 
 class Recurrent(NamedTuple):
-    """One LSTM layer; z_x, z_h and z_gates are priors of group variables (None: absent); dropout_x and dropout_h are VBD rates."""
+    """One LSTM layer.
+
+    z_x, z_h and z_gates are priors of group variables (None: absent); dropout_x and dropout_h are VBD rates.
+    """
 
     name: str
     size: int
@@ -107,6 +114,10 @@ def check_recipe(recipe: Recipe) -> Recipe:
     for layer in recipe.layers:
         _check_layer(layer)
     _check_rate("output.dropout", recipe.output.dropout)
+    clip = recipe.probability_clip
+    if clip is not None and (recipe.task == "regressor" or not 0.0 < clip < 0.5):
+        allowed = "None for a regressor" if recipe.task == "regressor" else "None or a number between 0 and 0.5"
+        raise ValueError(f"probability_clip: expected {allowed}, got {clip!r}")
     sequence = ("lrt_shared",) if recipe.task == "language_model" else ()
     _check_weight("output", recipe.output.weight, ("deterministic", "rt", "rt_object", "lrt", *sequence))
     return recipe
@@ -122,13 +133,17 @@ def _check_layer(layer: Recurrent) -> None:
     check_choice(f"{layer.name}.gates", layer.gates, ("sigmoid", "hard_sigmoid"))
     check_choice(f"{layer.name}.peephole", layer.peephole, (None, "c_prev", "c"))
     _check_weight(f"{layer.name}.W_x", layer.W_x, ESTIMATORS)
+    if layer.W_x.estimator in LRT and layer.dropout_x > 0.0:
+        raise ValueError(f"{layer.name}.dropout_x: expected 0 with LRT on W_x, got {layer.dropout_x!r}")
     _check_weight(f"{layer.name}.W_h", layer.W_h, ("deterministic", "rt", "rt_object"))
 
 
 def _check_weight(name: str, weight: Weight, estimators: tuple[str, ...]) -> None:
     check_choice(f"{name}.estimator", weight.estimator, estimators)
-    _check_prior(f"{name}.prior", weight.prior)
-    check_choice(f"{name}.gate_noise", weight.gate_noise, ("own", "shared"))
+    random = weight.estimator != "deterministic"
+    check_choice(f"{name}.prior", weight.prior, PRIORS if random else (None, *PRIORS))
+    gated = weight.estimator in LRT and name != "output"
+    check_choice(f"{name}.gate_noise", weight.gate_noise, ("own", "shared") if gated else ("own",))
     check_choice(f"{name}.init", weight.init, INITIALISERS)
 
 

@@ -1,8 +1,8 @@
-"""One recurrent layer of a model: its input step (tokens, dense, or LRT), its multipliers, its recurrence; and the reverse."""
+"""One recurrent layer of a model: input step (tokens, dense or LRT), multipliers and recurrence; and the reverse."""
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from refimpl.arrays import Array, array_module
+from refimpl.arrays import Array, array_module, check_ids
 from refimpl.bayes.groups import combine_multipliers, split_multiplier_grad
 from refimpl.bayes.local_reparam import AffineLRTCache, AffineLRTParams, affine_lrt_backward, affine_lrt_forward
 from refimpl.layers.gate_input import (
@@ -37,7 +37,11 @@ class RecurrentLayerCache(NamedTuple):
 
 
 def one_hot(ids: Array, count: int, like: Array) -> Array:
-    """ids (T, B) as rows of the unit matrix (T, B, V), of like's dtype."""
+    """ids (T, B) as rows of the unit matrix (T, B, V), of like's dtype.
+
+    Errors: IndexError if an id is not in [0, V).
+    """
+    check_ids("ids", ids, count)
     return array_module(like).eye(count, dtype=like.dtype)[ids]
 
 
@@ -45,7 +49,7 @@ def recurrent_layer_forward(
     x: Array, weights: Weights, layer: Recurrent, state: LSTMState, mask: Array | None, var_floor: float
 ) -> tuple[LSTMOutputs, RecurrentLayerCache]:
     """x is token ids (T, B) or dense (T, B, D); weights are looked up by the layer's name."""
-    w = {key.removeprefix(f"{layer.name}."): value for key, value in weights.items()}
+    w: dict[str, Any] = {key.removeprefix(f"{layer.name}."): value for key, value in weights.items()}
     W_x, z_x, mask_x = w["W_x"], w.get("z_x"), w.get("dropout_x")
     scaled = None
     u: Array
@@ -57,8 +61,8 @@ def recurrent_layer_forward(
         u, input_cache = affine_lrt_forward(x, AffineLRTParams(W_x.mu, W_x.log_sigma), W_x.eps, var_floor=var_floor)
     else:
         multiplier = combine_multipliers(None if z_x is None else z_x[:, None, :], mask_x)
-        step = token_input_forward if x.ndim == 2 else gate_input_forward
-        u, input_cache = step(x, W_x, multiplier)  # type: ignore[operator]
+        step: Any = token_input_forward if x.ndim == 2 else gate_input_forward
+        u, input_cache = step(x, W_x, multiplier)
     outputs, cache = recurrence_forward(
         u,
         RecurrenceParams(w["W_h"], w["b"], w.get("peephole")),

@@ -1,8 +1,9 @@
 """From parameters and noise to the weights that a network computes with, and back.
 
-``noise_shapes`` says which draws a recipe needs and of what shape, i.e. what each draw is shared over; ``draw_noise`` makes
-them by name, or a recorded dict is given in their place. A weight sampled by LRT stays a pair (mu, log sigma) with its eps:
-the network draws its preactivations. Evaluation takes ``mean_weights``: no noise, pruned where ``alive`` says so.
+``noise_shapes`` says which draws a recipe needs and of what shape, i.e. what each draw is shared over; ``draw_noise``
+makes them by name, or a recorded dict is given in their place. A weight sampled by LRT stays a pair (mu, log sigma)
+with its eps: the network draws its preactivations. Evaluation takes ``mean_weights``: no noise, pruned where ``alive``
+says so.
 """
 
 from types import ModuleType
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl import noise
-from refimpl.arrays import Array, Shape, array_module
+from refimpl.arrays import Array, Shape, array_module, check_shapes
 from refimpl.bayes.binary_dropout import dropout_multiplier
 from refimpl.bayes.gaussian_weights import (
     GaussianCache,
@@ -107,15 +108,13 @@ def sample_forward(
     """Weights by name: the deterministic ones as they are, draws of the others, z (B, ...), VBD multipliers.
 
     alive: masks by name; where one is False the draw is zero (and so are mean and variance of an LRT matrix).
-    Errors: ValueError if the names of the draws are not those of the recipe.
+    Errors: ValueError if the names or the shapes of the draws are not those of the recipe.
     """
     weights: Weights = {name: value for name, value in params.items() if _is_plain(name)}
     caches: dict[str, GaussianCache] = {}
     estimators = {name: matrix.weight.estimator for name, matrix in matrices(recipe).items()}
     rates = {name: rate for name, (rate, _) in _dropout(recipe, 1).items()}
-    names = {name for name, e in estimators.items() if e != "deterministic"} | groups(recipe).keys() | rates.keys()
-    if drawn.keys() != names:
-        raise ValueError(f"drawn: expected noise named {sorted(names)}, got {sorted(drawn)}")
+    _check_drawn(drawn, recipe)
     for name, eps in drawn.items():
         if name in rates:
             weights[name] = dropout_multiplier(eps, rates[name])
@@ -126,6 +125,15 @@ def sample_forward(
             value, caches[name] = gaussian_weights_forward(gaussian, eps)
             weights[name] = value if alive is None else value * alive[name]
     return weights, SampleCache(caches, alive)
+
+
+def _check_drawn(drawn: Noise, recipe: Recipe) -> None:
+    """The shape of a draw says what it is shared over, so that it must be exactly the recipe's."""
+    names = {-1: "T", -2: "B"}
+    shapes = noise_shapes(recipe, steps=-1, batch=-2)
+    if drawn.keys() != shapes.keys():
+        raise ValueError(f"drawn: expected noise named {sorted(shapes)}, got {sorted(drawn)}")
+    check_shapes({n: (drawn[n], " ".join(names.get(s, str(s)) for s in shape)) for n, shape in shapes.items()})
 
 
 def _is_plain(name: str) -> bool:

@@ -115,7 +115,9 @@ def sparsity_curve(rows: Sequence[Row]) -> Figure:
     style_axes(share_axes, "Weights kept (solid: propagated, dotted: raw)", "% of the matrix, log", "")
 
     groups = [("vocabulary", GREEN, "-"), ("neurons", BLUE, "--"), ("gates", VERMILLION, "-.")]
-    held = [(_share([row.get(key) for row in rows], 0), {"color": c, "linestyle": s, "label": key}) for key, c, s in groups]
+    held = [
+        (_share([row.get(key) for row in rows], 0), {"color": c, "linestyle": s, "label": key}) for key, c, s in groups
+    ]
     _draw_shares(group_axes, epochs, [(values, look) for values, look in held if np.isfinite(values).any()])
     style_axes(group_axes, "Structures kept", "%, log")
 
@@ -148,7 +150,9 @@ def _draw_shares(axes: Axes, epochs: Array, shares: Sequence[tuple[Array, Mappin
     for values, look in shares:
         draw_curve(axes, epochs, np.where(values > 0, values, math.nan), **look)
         if (values == 0).any():
-            axes.plot(epochs[values == 0], np.full(int((values == 0).sum()), floor), "v", color=look["color"], clip_on=False)
+            axes.plot(
+                epochs[values == 0], np.full(int((values == 0).sum()), floor), "v", color=look["color"], clip_on=False
+            )
     if nothing_kept:
         axes.plot([], [], "v", color=GREY, label="nothing kept")
 
@@ -197,7 +201,11 @@ def comparison(runs: Mapping[str, Sequence[Row]]) -> Figure:
         trade_axes.plot(there, quality, **look, linewidth=0.9, alpha=0.75)
         trade_axes.plot(there[-1:], quality[-1:], "o", color=look["color"], markersize=7)
     limits = np.concatenate([_after_initialisation(rows, ("valid", "test")) for rows in runs.values()])
-    for axes, title in [(valid_axes, "Validation"), (test_axes, "Test"), (trade_axes, "Test by compression; dot: last epoch")]:
+    for axes, title in [
+        (valid_axes, "Validation"),
+        (test_axes, "Test"),
+        (trade_axes, "Test by compression; dot: last epoch"),
+    ]:
         value_axis(axes, metric.scale * limits, log=metric.log_axis)
         style_axes(axes, title, metric.label)
     trade_axes.set_xlabel("compression, times, log")

@@ -47,7 +47,9 @@ def weight_matrix(values: Array, mask: Array, title: str = "") -> Figure:
         axes = figure.add_subplot(grid[0, k + 1])
         shown = _blocks(panels[gate], masks[gate], block)
         extent = (0.0, float(values.shape[-1]), float(rows), 0.0)
-        image = axes.imshow(shown, cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest", extent=extent)
+        image = axes.imshow(
+            shown, cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest", extent=extent
+        )
         axes.set_xticks([])
         axes.set_yticks([])
         kept = int(masks[gate].sum())
@@ -58,7 +60,12 @@ def weight_matrix(values: Array, mask: Array, title: str = "") -> Figure:
         main.append(axes)
         dead = ~masks[gate].any(axis=0)
         strip = figure.add_subplot(grid[1, k + 1])
-        _strip(strip, dead[None, :], (0.0, float(dead.size), 1.0, 0.0), f"columns: {int(dead.sum()):,} of {dead.size:,} dead")
+        _strip(
+            strip,
+            dead[None, :],
+            (0.0, float(dead.size), 1.0, 0.0),
+            f"columns: {int(dead.sum()):,} of {dead.size:,} dead",
+        )
     left = figure.add_subplot(grid[0, 0])
     _strip(left, dead_rows[:, None], (0.0, 1.0, float(rows), 0.0), "")
     left.set_ylabel(f"rows: {int(dead_rows.sum()):,} of {rows:,} dead")
@@ -85,7 +92,9 @@ def _colour_limit(kept: Array) -> tuple[float, bool]:
 def _blocks(values: Array, mask: Array, block: tuple[int, int]) -> Array:
     """The kept weight of largest size in each block; NaN where none is kept (the last blocks may be smaller)."""
     padded = [(-size % step) for size, step in zip(values.shape, block, strict=True)]
-    size = np.pad(np.where(mask & np.isfinite(values), np.abs(values), -1.0), [(0, p) for p in padded], constant_values=-1.0)
+    size = np.pad(
+        np.where(mask & np.isfinite(values), np.abs(values), -1.0), [(0, p) for p in padded], constant_values=-1.0
+    )
     signed = np.pad(values.astype(np.float64), [(0, p) for p in padded])
     tiles = (size.shape[0] // block[0], block[0], size.shape[1] // block[1], block[1])
     flat = (tiles[0], tiles[2], block[0] * block[1])

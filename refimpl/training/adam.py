@@ -66,16 +66,16 @@ def _update_leaf(
     new_m, new_v, work = xp.empty_like(p), xp.empty_like(p), xp.empty_like(p)
     xp.multiply(g, 1.0 - beta1, out=work)
     xp.multiply(m, beta1, out=new_m)
-    new_m += work                            # [ADAM.F1]  m = beta1 m + (1 - beta1) g
+    new_m += work  # [ADAM.F1]  m = beta1 m + (1 - beta1) g
     xp.multiply(g, g, out=work)
     work *= 1.0 - beta2
     xp.multiply(v, beta2, out=new_v)
-    new_v += work                            # [ADAM.F2]  v = beta2 v + (1 - beta2) g^2
+    new_v += work  # [ADAM.F2]  v = beta2 v + (1 - beta2) g^2
     xp.sqrt(new_v, out=work)
     work += epsilon
     xp.divide(new_m, work, out=work)
     work *= rate
-    xp.subtract(p, work, out=work)           # [ADAM.F4]  p = p - a_t m / (sqrt(v) + epsilon)
+    xp.subtract(p, work, out=work)  # [ADAM.F4]  p = p - a_t m / (sqrt(v) + epsilon)
     return work, new_m, new_v
 
 

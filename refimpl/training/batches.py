@@ -20,18 +20,18 @@ class Batch(NamedTuple):
 
 
 def character_window_count(characters: int, length: int = 100) -> int:
-    """Windows in an epoch: one fewer than fit, given up for the random offset.  [BATCHES.E1]"""
+    """Windows in an epoch: one fewer than fit, given up for the random offset. Equations: BATCHES.E1."""
     _check_at_least("length", length, 2)
     _check_at_least(f"characters (for windows of {length})", characters, 2 * length)
-    return characters // length - 1
+    return characters // length - 1  # [BATCHES.E1]
 
 
 def character_offset_stop(characters: int, length: int = 100) -> int:
-    """Offsets are drawn from [0, stop), stop = what the windows leave over.  [BATCHES.E2]
+    """Offsets are drawn from [0, stop), stop = what the windows leave over. Equations: BATCHES.E2.
 
     (Offset stop itself would fit too; the 2018 code never draws it.)
     """
-    return characters - length * character_window_count(characters, length)
+    return characters - length * character_window_count(characters, length)  # [BATCHES.E2]
 
 
 def character_windows(
@@ -55,8 +55,8 @@ def character_windows(
 
 
 def character_terms(characters: int, length: int = 100) -> int:
-    """N, the number of likelihood terms: predicted characters of an epoch.  [BATCHES.E3]"""
-    return character_window_count(characters, length) * (length - 1)
+    """N, the number of likelihood terms: predicted characters of an epoch. Equations: BATCHES.E3."""
+    return character_window_count(characters, length) * (length - 1)  # [BATCHES.E3]
 
 
 def word_segments(ids: Array, streams: int = 32, length: int = 35) -> Iterator[Batch]:
@@ -80,10 +80,10 @@ def word_segments(ids: Array, streams: int = 32, length: int = 35) -> Iterator[B
 
 
 def word_terms(tokens: int, streams: int = 32) -> int:
-    """N, the number of likelihood terms: predicted tokens, all but the first of each stream.  [BATCHES.E4]"""
+    """N, the number of likelihood terms: predicted tokens, all but the first of each stream. Equations: BATCHES.E4."""
     _check_at_least("streams", streams, 1)
     _check_at_least(f"tokens (for {streams} streams)", tokens, 2 * streams)
-    return streams * (tokens // streams) - streams
+    return streams * (tokens // streams) - streams  # [BATCHES.E4]
 
 
 def text_batches(texts: Batch, order: Array | None = None, batch: int = 128) -> Iterator[Batch]:

@@ -1,20 +1,27 @@
 """Checkpoints: one safetensors file each, written to a new file and renamed, so that a stored one is never lost.
 
-Tensors: "param/NAME", "adam_m/NAME", "adam_v/NAME". Metadata (strings): format, epoch, step, and whatever the run adds.
+Tensors: "param/NAME", "adam_m/NAME", "adam_v/NAME". Metadata (strings): format, epoch, step, configuration, and digest,
+by which a damaged file is told from a whole one.
 """
 
+import contextlib
+import errno
+import hashlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from refimpl.arrays import Array, to_host
 
 FORMAT = "refimpl-checkpoint/1"
+KINDS = ("param", "adam_m", "adam_v")
+OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Checkpoint(NamedTuple):
@@ -39,17 +46,18 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         fresh.replace(path)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise OSError(
-            error.errno, f"{path}: could not be written ({error.strerror}); free some space, what was stored before is whole"
-        ) from error
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        remedy = "free some space" if error.errno in OUT_OF_SPACE else "choose a folder that can be written"
+        message = f"could not be written ({error.strerror}); {remedy}; what was stored before is whole"
+        raise OSError(error.errno, f"{path}: {message}") from error
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint. Errors: OSError as ``write_atomically``."""
     tensors = {
-        f"{kind}/{name}": _contiguous(array)
-        for kind, arrays in (("param", checkpoint.params), ("adam_m", checkpoint.m), ("adam_v", checkpoint.v))
+        f"{kind}/{name}": to_host(array).copy(order="C")
+        for kind, arrays in zip(KINDS, checkpoint[:3], strict=True)
         for name, array in arrays.items()
     }
     metadata = {
@@ -58,34 +66,42 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "step": str(checkpoint.step),
         "configuration": checkpoint.configuration,
     }
-    write_atomically(path, save(tensors, metadata))
-
-
-def _contiguous(array: Array) -> Array:
-    return to_host(array).copy(order="C")
+    write_atomically(path, save(tensors, metadata | {"digest": _digest(tensors, metadata)}))
 
 
 def load_checkpoint(path: Path, to_device: Callable[[Array], Array] = lambda array: array) -> Checkpoint:
     """Read a checkpoint.
 
-    Errors: FileNotFoundError if there is none; ValueError if the file is damaged, cut short, or no checkpoint of this package.
+    Errors: FileNotFoundError if there is none; ValueError if the file is damaged, cut short, or no checkpoint of this
+    package.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no checkpoint there; name a run folder that holds one")
+    tensors: dict[str, Array] = {}
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            tensors: dict[str, Any] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+            if metadata.get("format") == FORMAT:
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError) as error:  # TypeError: a dtype that NumPy does not have
         raise ValueError(f"{path}: damaged, or no safetensors file ({error}); use another checkpoint") from error
     if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path}: expected format {FORMAT!r}, got {metadata.get('format')!r}; not a checkpoint of refimpl")
-    parts: dict[str, dict[str, Array]] = {"param": {}, "adam_m": {}, "adam_v": {}}
+        found = metadata.get("format")
+        raise ValueError(f"{path}: expected format {FORMAT!r}, got {found!r}; not a checkpoint of refimpl, use another")
+    if metadata.pop("digest", None) != _digest(tensors, metadata):
+        raise ValueError(f"{path}: damaged (its contents are not those that were written); use another checkpoint")
+    parts: dict[str, dict[str, Array]] = {kind: {} for kind in KINDS}
     for key, array in tensors.items():
         kind, _, name = key.partition("/")
-        if kind not in parts:
-            raise ValueError(f"{path}: unknown tensor {key!r}; not a checkpoint of refimpl")
         parts[kind][name] = to_device(array)
-    return Checkpoint(
-        *parts.values(), int(metadata["epoch"]), int(metadata["step"]), metadata.get("configuration", json.dumps(None))
-    )
+    params, m, v = parts.values()
+    return Checkpoint(params, m, v, int(metadata["epoch"]), int(metadata["step"]), metadata["configuration"])
+
+
+def _digest(tensors: dict[str, Array], metadata: dict[str, str]) -> str:
+    """BLAKE2b over metadata, names, dtypes, shapes and values."""
+    shapes = {name: (array.dtype.name, array.shape) for name, array in tensors.items()}
+    digest = hashlib.blake2b(json.dumps([metadata, shapes], sort_keys=True).encode(), digest_size=16)
+    for name in sorted(tensors):
+        digest.update(np.ascontiguousarray(tensors[name]).data)
+    return digest.hexdigest()

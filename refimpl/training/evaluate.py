@@ -1,7 +1,7 @@
 """Quality of a model: by its pruned means (the papers), or by an average over samples.
 
-The papers test with the posterior means, weights and groups with log alpha >= 3 set to zero. Averaging the probabilities of
-sampled (and pruned) networks is an option of the 2018 code (10 samples) that its results do not use.
+The papers test with the posterior means, weights and groups with log alpha >= 3 set to zero. Averaging the
+probabilities of sampled (and pruned) networks is an option of the 2018 code (10 samples) that its results do not use.
 """
 
 import math
@@ -19,6 +19,7 @@ from refimpl.models.sample import Masks, Weights, draw_noise, mean_weights, samp
 from refimpl.training.batches import Batch
 from refimpl.training.problem import Problem, evaluation_batches, target_scale
 
+EVALUATION_STEP = 1 << 62  # the draws of an evaluation are not those of any training step
 PROBABILITY_FLOOR = 1e-45  # the least positive float32, so that the log of an underflowed probability is finite
 
 
@@ -33,13 +34,18 @@ def evaluate(
     seed: int = 0,
     reset_states: bool = False,
 ) -> float:
-    """The problem's metric on a split.
+    """The problem's metric on a split; NaN if a prediction is not finite.
 
     threshold: weights and groups with log alpha at or above it are zero; None prunes nothing.
     samples: 0 for the means; n averages the probabilities (a regressor's values) of n draws.
-    reset_states: start every segment, and every step of a window, from the initial state: what a model without memory reaches.
-    Errors: ValueError if the split is empty.
+    reset_states: start every step of a window or segment from the initial state: what a language model without memory
+    reaches; with the means only.
+    Errors: ValueError if the split is empty, or reset_states is asked for with texts or samples.
     """
+    if samples < 0:
+        raise ValueError(f"samples: expected an integer of at least 0, got {samples!r}")
+    if reset_states and (problem.kind == "texts" or samples > 0):
+        raise ValueError("reset_states: expected a language model, evaluated by its means (samples=0)")
     dtype = next(iter(params.values())).dtype.name
     xp = array_module(*params.values())
     alive = None if threshold is None else alive_masks(params, threshold)
@@ -49,7 +55,8 @@ def evaluate(
         mean: Array = 0.0
         pieces = _one_step_pieces(batch) if reset_states else [batch]
         for draw in range(max(samples, 1)):
-            weights = _weights(params, recipe, batch, alive, samples, seed, step * max(samples, 1) + draw, dtype, xp)
+            at = EVALUATION_STEP + step * samples + draw
+            weights = _weights(params, recipe, batch, alive, samples, seed, at, dtype, xp)
             parts = []
             for piece in pieces:
                 outputs, _ = network_forward(piece.x, weights, recipe, mask=piece.mask, states=states[draw])
@@ -88,6 +95,8 @@ def _weights(
 def _score(prediction: Array, targets: Array, problem: Problem, recipe: Recipe) -> tuple[float, int]:
     """Sum over the batch of what the metric averages, and the number of terms."""
     p, y = to_host(prediction), to_host(targets)
+    if not np.isfinite(p).all():
+        return math.nan, y.size
     if problem.metric == "rmse":
         return float(np.sum((p[:, 0].astype(np.float64) - y) ** 2)) * target_scale(problem) ** 2, len(y)
     if problem.metric == "accuracy":

@@ -1,8 +1,8 @@
 """Training: epochs of ELBO steps with clipping and Adam, a row of metrics and a checkpoint after each.
 
-A run is fixed by its setup: noise, order and offsets are drawn by (seed, step) and (seed, epoch), so that a run resumed from
-its checkpoint continues bit for bit. Losses are read from the device once per interval; if one is not finite, the interval
-is replayed to name the first tensor that is not, and the last good checkpoint stays.
+A run is fixed by its setup: noise, order and offsets are drawn by (seed, step) and (seed, epoch), so that a run resumed
+from its checkpoint continues bit for bit. Losses and parameters are read from the device once per interval; if one is
+not finite, the interval is replayed to name the first tensor that is not, and the last good checkpoint stays.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl.arrays import Array
+from refimpl.arrays import Array, check_choice
 from refimpl.models.network import States
 from refimpl.models.parameters import Params, check_params, initialise
 from refimpl.models.recipe import Recipe, check_recipe
@@ -22,14 +22,15 @@ from refimpl.models.sample import draw_noise
 from refimpl.training.adam import AdamState, adam_init, adam_update
 from refimpl.training.batches import Batch
 from refimpl.training.clipping import clip_by_global_norm
-from refimpl.training.diverged import Diverged, first_bad_tensor
-from refimpl.training.elbo import L2, Step, elbo_step
+from refimpl.training.diverged import Diverged, first_bad_tensor, is_finite
+from refimpl.training.elbo import L2, Step, dropout_rates, elbo_step
 from refimpl.training.metrics import Row, best_row, metrics_row, out_of_patience
 from refimpl.training.problem import (
     Problem,
     check_problem,
     check_problem_fits,
     epoch_batches,
+    has_split,
     n_terms,
     steps_per_epoch,
 )
@@ -81,6 +82,7 @@ class Run(NamedTuple):
     best_epoch: int | None
 
 
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")  # what is not finite is found and named below
 def train(
     setup: Setup,
     folder: Path,
@@ -92,18 +94,20 @@ def train(
 ) -> Run:
     """Train; write metrics.jsonl, last.safetensors and best.safetensors (best validation) into the folder.
 
-    start: parameters to begin with in place of random ones. resume: continue from last.safetensors, or begin if there is
-    none. configuration: a JSON text stored in each checkpoint; a checkpoint with another one is refused.
-    Errors: Diverged (a FloatingPointError) with the name of the first bad tensor; ValueError on what cannot be trained;
-    OSError if the folder cannot be written.
+    start: parameters to begin with in place of random ones. resume: continue from last.safetensors, or begin if there
+    is none. configuration: a JSON text stored in each checkpoint; a checkpoint with another one is refused.
+    Errors: Diverged (a FloatingPointError) with the name of the first bad tensor; ValueError on what cannot be trained,
+    TypeError on parameters of another dtype, both before anything is written; OSError if the folder cannot be written.
     """
     recipe, problem, options = check_setup(setup)[:3]
     if resume and (folder / LAST).is_file():
         params, adam, rows = restore(folder, recipe, configuration, setup.xp)
+        _check_dtype(params, setup.dtype)
         state = State(params, adam)
     else:
         params = initialise(recipe, setup.seed, setup.dtype, setup.xp) if start is None else start
         check_params(params, recipe)
+        _check_dtype(params, setup.dtype)
         state = State(params, adam_init(params))
         rows = [_row(setup, state, 0, None, 0.0)]
         store(folder, rows, state.params, state.adam, configuration, best=True)
@@ -122,6 +126,7 @@ def train(
 
 def check_setup(setup: Setup) -> Setup:
     """The setup itself, if it can be trained. Errors: ValueError that names the field."""
+    check_choice("dtype", setup.dtype, ("float32", "float64"))
     check_recipe(setup.recipe)
     check_problem_fits(check_problem(setup.problem), setup.recipe)
     options = setup.options
@@ -130,9 +135,28 @@ def check_setup(setup: Setup) -> Setup:
         value = getattr(options, name)
         if not isinstance(value, int) or value < least:
             raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
-    if options.patience is not None and options.patience < 1:
-        raise ValueError(f"patience: expected at least 1 epoch, or None, got {options.patience!r}")
+    if not 0.0 <= options.learning_rate < math.inf:
+        raise ValueError(f"learning_rate: expected a finite number of at least 0, got {options.learning_rate!r}")
+    if options.clip_norm is not None and not 0.0 < options.clip_norm < math.inf:
+        raise ValueError(f"clip_norm: expected a finite number above 0, or None, got {options.clip_norm!r}")
+    if options.patience is not None:
+        if options.patience < 1:
+            raise ValueError(f"patience: expected at least 1 epoch, or None, got {options.patience!r}")
+        if not has_split(setup.problem, "valid"):
+            raise ValueError(f"patience: the corpus has no validation part; expected None, got {options.patience!r}")
+    if options.l2 is not None:
+        check_choice("l2.form", options.l2.form, ("script", "derivation"))
+        if not dropout_rates(setup.recipe):
+            raise ValueError(
+                "l2: the term belongs to binary dropout, and the recipe has no dropout rate; expected None"
+            )
     return setup
+
+
+def _check_dtype(params: Params, dtype: str) -> None:
+    for name, value in params.items():
+        if value.dtype.name != dtype:
+            raise TypeError(f"{name}: expected dtype {dtype} (that of the run), got {value.dtype.name}; cast it")
 
 
 def train_epoch(setup: Setup, state: State, epoch: int, progress: Progress) -> tuple[State, float]:
@@ -147,7 +171,8 @@ def train_epoch(setup: Setup, state: State, epoch: int, progress: Progress) -> t
         unread.append((batch, step.loss.nll))
         if len(unread) == READ_INTERVAL or index == total:
             values = [float(nll) for _, nll in unread]
-            if not math.isfinite(sum(values) + float(step.loss.total)):
+            after = (step.loss.total, *state.params.values(), *state.adam.v.values())
+            if not math.isfinite(sum(values)) or not is_finite(*after):
                 _explain(setup, kept, [b for b, _ in unread], epoch)
             sizes = [b.y.size for b, _ in unread]
             nll_sum += sum(value * size for value, size in zip(values, sizes, strict=True))
@@ -160,9 +185,7 @@ def train_epoch(setup: Setup, state: State, epoch: int, progress: Progress) -> t
 def train_step(setup: Setup, state: State, batch: Batch, epoch: int) -> tuple[State, Step]:
     """Noise, ELBO gradient, clipping, Adam."""
     recipe, problem, options = setup[:3]
-    drawn = draw_noise(
-        recipe, *batch.x.shape, seed=setup.seed, step=state.adam.step, dtype=setup.dtype, xp=setup.xp
-    )
+    drawn = draw_noise(recipe, *batch.x.shape, seed=setup.seed, step=state.adam.step, dtype=setup.dtype, xp=setup.xp)
     step = elbo_step(
         state.params,
         drawn,
@@ -184,13 +207,11 @@ def _explain(setup: Setup, state: State, batches: list[Batch], epoch: int) -> No
     for batch in batches:
         before = state
         state, step = train_step(setup, before, batch, epoch)
-        bad = first_bad_tensor(before.params, step, state.params)
+        bad = first_bad_tensor(before.params, step, state.params, state.adam)
         if bad is not None:
-            raise Diverged(
-                f"training diverged in epoch {epoch}, step {before.adam.step + 1}: {bad} is the first tensor that is not "
-                f"finite; {remedy}"
-            )
-    raise Diverged(f"training diverged in epoch {epoch}: the loss is not finite; {remedy}")
+            place = f"epoch {epoch}, step {before.adam.step + 1}"
+            raise Diverged(f"training diverged in {place}: {bad} is the first tensor that is not finite; {remedy}")
+    raise Diverged(f"training diverged in epoch {epoch}: a loss was not finite, and is when repeated; {remedy}")
 
 
 def _row(setup: Setup, state: State, epoch: int, nll: float | None, seconds: float) -> Row:

@@ -1,5 +1,6 @@
 """The row of metrics that an epoch ends with, and the choice of the best one."""
 
+import math
 from typing import Any
 
 from refimpl.compression.counting import count
@@ -27,12 +28,13 @@ def metrics_row(
 ) -> Row:
     """The metrics of an epoch; epoch 0 is the model before training, and has no nll.
 
-    nll: nats per term over the stochastic epoch; kl: nats, of the whole model; kept: for each matrix the weights left after
-    propagation, left by log alpha alone, and all. scored: whether validation and test are evaluated in this epoch.
+    nll: nats per term over the stochastic epoch; kl: nats, of the whole model; kept: for each matrix the weights left
+    after propagation, left by log alpha alone, and all. scored: whether validation and test are evaluated in this epoch.
+    valid, test and kl are None where they are not finite (JSON has no NaN), valid and test also where not scored.
     """
     raw, propagated, fixpoint = (count(params, recipe, method) for method in ("raw", "propagated", "fixpoint"))
     scores = {
-        split: evaluate(params, recipe, problem, split, samples=samples, seed=seed)
+        split: _finite(evaluate(params, recipe, problem, split, samples=samples, seed=seed))
         if scored and has_split(problem, split)
         else None
         for split in ("valid", "test")
@@ -40,7 +42,7 @@ def metrics_row(
     return {
         "epoch": epoch,
         "nll": nll,
-        "kl": float(kl_divergence(params, recipe)[0]),
+        "kl": _finite(float(kl_divergence(params, recipe)[0])),
         "kl_weight": kl_weight,
         "n_terms": n_terms(problem),
         **scores,
@@ -59,8 +61,12 @@ def metrics_row(
     }
 
 
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
 def best_row(rows: list[Row], metric: str) -> Row | None:
-    """The row with the best validation metric after training began (the first one of equals); None if none was scored."""
+    """The row with the best validation metric after training began, the first of equals; None if none was scored."""
     best: Row | None = None
     for row in rows:
         scored = row["epoch"] > 0 and row["valid"] is not None

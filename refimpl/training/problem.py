@@ -25,6 +25,11 @@ from refimpl.training.batches import (
 )
 
 METRICS = {"bits_per_char": "lower", "perplexity": "lower", "rmse": "lower", "accuracy": "higher"}
+METRICS_OF_TASK = {
+    "language_model": ("bits_per_char", "perplexity"),
+    "classifier": ("accuracy",),
+    "regressor": ("rmse",),
+}
 SPLITS = ("train", "valid", "test")
 
 
@@ -52,6 +57,10 @@ def check_problem(problem: Problem) -> Problem:
     check_choice("metric", problem.metric, tuple(METRICS))
     if isinstance(problem.corpus, TextCorpus) != (problem.kind == "texts"):
         raise ValueError(f"corpus: {type(problem.corpus).__name__} does not go with kind {problem.kind!r}")
+    shortest = {"characters": 2, "words": 1, "texts": 0}[problem.kind]
+    for name, value, least in (("batch", problem.batch, 1), ("length", problem.length, shortest)):
+        if not isinstance(value, int) or value < least:
+            raise ValueError(f"{name}: expected an integer of at least {least} for {problem.kind}, got {value!r}")
     return problem
 
 
@@ -98,9 +107,7 @@ def epoch_batches(
     return (_on_device(batch, xp) for batch in batches)
 
 
-def evaluation_batches(
-    problem: Problem, split: str, *, dtype: str = "float32", xp: ModuleType = np
-) -> Iterator[Batch]:
+def evaluation_batches(problem: Problem, split: str, *, dtype: str = "float32", xp: ModuleType = np) -> Iterator[Batch]:
     """The batches of a split in natural order, offset 0."""
     check_choice("split", split, SPLITS)
     part = getattr(problem.corpus, split)
@@ -132,12 +139,21 @@ def describe(problem: Problem) -> dict[str, int | str]:
 
 
 def check_problem_fits(problem: Problem, recipe: Recipe) -> None:
-    """Errors: ValueError if the model's vocabulary, outputs or task are not those of the corpus."""
-    symbols = len(problem.corpus.vocabulary.symbols)
+    """Errors: ValueError if the model's vocabulary, task or outputs, or the metric, do not go with the corpus."""
+    corpus = problem.corpus
+    symbols = len(corpus.vocabulary.symbols)
     if recipe.vocabulary != symbols:
         raise ValueError(f"vocabulary: the corpus has {symbols} symbols, the model {recipe.vocabulary}")
-    if (recipe.task == "language_model") == isinstance(problem.corpus, TextCorpus):
-        raise ValueError(f"task: a {recipe.task} does not learn from {problem.kind}")
+    task, outputs = "language_model", [symbols]
+    if isinstance(corpus, TextCorpus):
+        task = "classifier" if corpus.labels else "regressor"
+        classes = len(corpus.labels)
+        outputs = [1] if classes == 0 else [1, 2] if classes == 2 else [classes]
+    if recipe.task != task:
+        raise ValueError(f"task: the corpus is for a {task}, the model is a {recipe.task}")
+    if recipe.outputs not in outputs:
+        raise ValueError(f"outputs: expected {' or '.join(map(str, outputs))} for this corpus, got {recipe.outputs}")
+    check_choice(f"metric of a {task}", problem.metric, METRICS_OF_TASK[task])
 
 
 def _texts(texts: Texts, dtype: str) -> Batch:
@@ -151,4 +167,3 @@ def _on_device(batch: Batch, xp: ModuleType) -> Batch:
         return batch
     moved: list[Array | None] = [None if array is None else xp.asarray(array) for array in batch]
     return Batch(*moved)
-

@@ -1,0 +1,205 @@
+"""From a name, a configuration and a preset to a plan: recipe, problem, options, and what the run's record says."""
+
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refimpl.arrays import Array, check_choice
+from refimpl.data.agnews import read_agnews
+from refimpl.data.cornell import read_cornell
+from refimpl.data.imdb import read_imdb
+from refimpl.data.labelled import TextCorpus, take
+from refimpl.data.planted import planted_lm, planted_sentiment
+from refimpl.data.ptb import read_ptb_characters, read_ptb_words
+from refimpl.data.text import LanguageCorpus
+from refimpl.data.user import read_user_table, read_user_text
+from refimpl.experiments.catalogue import EXPERIMENTS, Experiment, build_recipe, s004_l2, user_experiment
+from refimpl.experiments.presets import Preset
+from refimpl.models.parameters import Params, initialise, matrices
+from refimpl.models.recipe import Recipe
+from refimpl.noise import Draw
+from refimpl.training.loop import Options, Setup
+from refimpl.training.problem import Problem, describe, n_terms
+
+CORNELL_VALID = 0.1  # of the training pieces; S004 chooses by cross-validation
+
+
+class Plan(NamedTuple):
+    """A run that can be started."""
+
+    experiment: Experiment
+    configuration: str
+    preset: str
+    setup: Setup
+    record: dict[str, Any]  # run.json, without the environment
+
+    @property
+    def identity(self) -> str:
+        """What a checkpoint must share to be resumed: everything but the number of epochs."""
+        fixed = {key: value for key, value in self.record.items() if key not in ("weights_per_term", "paper")}
+        fixed["training"] = {key: value for key, value in fixed["training"].items() if key != "epochs"}
+        return json.dumps(fixed, sort_keys=True)
+
+
+def make_plan(
+    name: str,
+    *,
+    configuration: str | None = None,
+    preset: str = "small",
+    seed: int = 0,
+    data_dir: str | Path | None = None,
+    overrides: dict[str, Any] | None = None,
+    prior: str | None = None,
+    model: str | None = None,
+    start: str | None = None,
+    dtype: str = "float32",
+    xp: ModuleType = np,
+) -> Plan:
+    """The plan of an experiment by its name, or of a user's own file by its path (then model says what it holds).
+
+    overrides: fields of ``Options`` in place of the preset's. start: what the run is started from, for the record.
+    Errors: ValueError on an unknown experiment, preset, configuration or option; FileNotFoundError without the data.
+    """
+    experiment = find_experiment(name, model)
+    check_choice("preset", preset, tuple(experiment.presets))
+    size = experiment.presets[preset]
+    configuration = configuration or experiment.default
+    options = size.options._replace(**(overrides or {}))
+    if options.l2 is None and experiment.model == "ratings":
+        options = options._replace(l2=s004_l2(configuration))
+    build_recipe(experiment, configuration, size, 2, 2, prior)  # an impossible letter is refused before data are read
+    corpus = _read(experiment, size, seed, data_dir, name)
+    problem = _problem(experiment, size, corpus)
+    classes = len(corpus.labels) if isinstance(corpus, TextCorpus) else 0
+    recipe = build_recipe(experiment, configuration, size, len(corpus.vocabulary.symbols), classes, prior)
+    setup = Setup(recipe, problem, options, seed, dtype, xp)
+    return Plan(experiment, configuration, preset, setup, _record(experiment, configuration, preset, setup, start))
+
+
+def find_experiment(name: str, model: str | None) -> Experiment:
+    """The experiment of that name, or that of a user's file.
+
+    Errors: ValueError that lists what there is.
+    """
+    if name in EXPERIMENTS:
+        return EXPERIMENTS[name]
+    path = Path(name)
+    if path.is_file():
+        return user_experiment(path.name, model or ("texts" if path.suffix in (".csv", ".jsonl") else "characters"))
+    raise ValueError(
+        f"experiment: expected one of {', '.join(EXPERIMENTS)}, or the path of a text, CSV or JSONL file; got {name!r}"
+    )
+
+
+def _read(
+    experiment: Experiment, size: Preset, seed: int, data_dir: str | Path | None, name: str
+) -> LanguageCorpus | TextCorpus:
+    order = Draw(seed, "data.order")
+    texts: dict[str, Any] = {"num_words": size.num_words, "maxlen": size.length}
+    parts: dict[str, Any] = {"train_size": size.train, "valid_size": size.valid, "test_size": size.test}
+    match experiment.name:
+        case "planted-lm":
+            return planted_lm(seed, **parts).corpus
+        case "planted-sentiment":
+            return planted_sentiment(seed, **parts).corpus
+        case "char-ptb":
+            return _cut(read_ptb_characters(data_dir), size)
+        case "word-ptb":
+            return _cut(read_ptb_words(data_dir), size)
+        case "imdb":
+            return read_imdb(data_dir, order, train_texts=size.train, test_texts=size.test, **texts)
+        case "agnews":
+            return read_agnews(data_dir, order, train_texts=size.train, **texts)
+        case "cornell":
+            return _cut_texts(read_cornell(data_dir, order, valid_fraction=CORNELL_VALID, **texts), size)
+    if experiment.model in ("characters", "words"):
+        return read_user_text(name, unit=experiment.model)
+    task = "regressor" if experiment.model == "ratings" else "classifier"
+    return read_user_table(name, order, task=task, **texts)
+
+
+def _cut(corpus: LanguageCorpus, size: Preset) -> LanguageCorpus:
+    """The first symbols of each part; the vocabulary stays that of the whole training text."""
+    return corpus._replace(
+        train=corpus.train[: size.train], valid=corpus.valid[: size.valid], test=corpus.test[: size.test]
+    )
+
+
+def _cut_texts(corpus: TextCorpus, size: Preset) -> TextCorpus:
+    """The first texts of each part."""
+    return corpus._replace(
+        train=take(corpus.train, slice(size.train)),
+        valid=take(corpus.valid, slice(size.valid)),
+        test=take(corpus.test, slice(size.test)),
+    )
+
+
+def _problem(experiment: Experiment, size: Preset, corpus: LanguageCorpus | TextCorpus) -> Problem:
+    kinds = {"characters": "characters", "words": "words", "planted": "words", "texts": "texts", "ratings": "texts"}
+    return Problem(kinds[experiment.model], corpus, experiment.metric, size.batch, size.length)
+
+
+def _record(experiment: Experiment, configuration: str, preset: str, setup: Setup, start: str | None) -> dict[str, Any]:
+    weights = sum(int(np.prod(matrix.shape)) for matrix in matrices(setup.recipe).values())
+    terms = n_terms(setup.problem)
+    return {
+        "experiment": experiment.name,
+        "configuration": configuration,
+        "preset": preset,
+        "seed": setup.seed,
+        "dtype": setup.dtype,
+        "engine": "reference",
+        "start": start or "random",
+        "recipe": as_plain(setup.recipe),
+        "training": as_plain(setup.options) | {"batch": setup.problem.batch, "length": setup.problem.length},
+        "data": describe(setup.problem),
+        "n_terms": terms,
+        "weights": weights,
+        "weights_per_term": weights / terms,
+        "paper": {"source": experiment.source, "name": experiment.configurations.get(configuration, "")},
+    }
+
+
+def as_plain(value: Any) -> Any:
+    """NamedTuples as dicts, for JSON."""
+    if hasattr(value, "_asdict"):
+        return {name: as_plain(item) for name, item in value._asdict().items()}
+    return [as_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def start_from(earlier: Params, recipe: Recipe, seed: int, dtype: str = "float32", xp: ModuleType = np) -> Params:
+    """Starting values from an earlier run (S004 section 4): its weights become the means, log sigma starts anew.
+
+    What the earlier model has under the same name is taken over; a deterministic X is taken for X.mu and back; what it has
+    not (z, log sigma) starts as without it.
+    Errors: ValueError if the two models share no matrix, or one of another shape.
+    """
+    params = initialise(recipe, seed, dtype, xp)
+    taken = 0
+    for name, value in params.items():
+        other = next((key for key in _other_names(name) if key in earlier), None)
+        if other is None:
+            continue
+        if earlier[other].shape != value.shape:
+            raise ValueError(f"start: {name} has shape {value.shape}, the earlier run's {other} {earlier[other].shape}")
+        params[name] = _own_copy(earlier[other], dtype, xp)
+        taken += name.removesuffix(".mu") in matrices(recipe)
+    if taken == 0:
+        raise ValueError("start: the earlier run's model has no matrix of this one")
+    return params
+
+
+def _other_names(name: str) -> tuple[str, ...]:
+    if name.endswith(".mu"):
+        return (name, name.removesuffix(".mu"))
+    return (name, f"{name}.mu")
+
+
+def _own_copy(value: Array, dtype: str, xp: ModuleType) -> Array:
+    return xp.asarray(value).astype(dtype)
+
+
+__all__ = ["Options", "Plan", "make_plan", "start_from"]
