@@ -130,8 +130,8 @@ def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
 def scatter_add(rows: Array, values: Array, count: int) -> Array:
     """Sum values (N, K) into a new array (count, K) at the given rows (N,): out[rows[n]] += values[n].
 
-    Deterministic on every device, no atomics: few rows by one product with the one-hot matrix, many by sorting them (stably)
-    and summing each run.
+    Deterministic on every device, no atomics: few rows by one product with the one-hot matrix, many by sorting them
+    (stably) and summing each run.
     """
     xp = array_module(rows, values)
     out = xp.zeros((count, *values.shape[1:]), dtype=values.dtype)

@@ -41,10 +41,10 @@ def l2_script_backward(dloss: float, cache: L2Cache) -> Array:
 
 
 def l2_derivation_forward(mu: Array, *, rate: float, length_scale: float, n_terms: int) -> tuple[Array, L2Cache]:
-    """length_scale^2 (1 - rate) / (2 N) * sum of mu^2, added to the MEAN loss: what the KL tends to (math: chapter VBD).
+    """length_scale^2 (1 - rate) / (2 N) * sum of mu^2, added to the MEAN loss: what the KL divergence tends to.
 
-    KL(p N(0, s^2 I) + (1 - p) N(mu, s^2 I) || N(0, I / l^2)) -> l^2 (1 - p) / 2 |mu|^2 + const as s -> 0; divided by the
-    number N of likelihood terms. p is the dropout rate.
+    KL(p N(0, s^2 I) + (1 - p) N(mu, s^2 I) || N(0, I / l^2)) -> l^2 (1 - p) / 2 |mu|^2 + const as s -> 0; divided by
+    the number N of likelihood terms. p is the dropout rate.
     Equations: VBD.F3 (Gal and Ghahramani 2016a, appendix; S004 eq. 9).
     Errors: ValueError on a rate outside [0, 1) or n_terms below 1.
     """

@@ -1,4 +1,4 @@
-"""Gaussian weights by the reparameterization trick (RT): w = mu + sigma eps (S004 eq. 4 and 15; Kingma and Welling 2013).
+"""Gaussian weights by the reparameterization trick (RT): w = mu + sigma eps (S004 eq. 4, 15; Kingma and Welling 2013).
 
 The same two lines serve weight matrices and group variables. What the noise is shared over is the shape of eps:
 that of mu: one draw a mini-batch; (B, *shape of mu): one draw an object.

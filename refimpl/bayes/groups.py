@@ -1,7 +1,7 @@
 """Group variables z: one random multiplier for a word, an input, a gate or a neuron (S000, S002, S003).
 
-z has mean 1 at the start, the Gaussian posterior and the KL divergence of a weight; it is drawn for each object and shared
-over that object's time steps. Where its log alpha passes the threshold, the whole group is removed.
+z has mean 1 at the start, the Gaussian posterior and the KL divergence of a weight; it is drawn for each object and
+shared over that object's time steps. Where its log alpha passes the threshold, the whole group is removed.
 The draw itself is ``gaussian_weights``; this file says where each kind of z enters a layer, and what it starts from.
 
 | group | parameter | shape | enters |
@@ -33,7 +33,7 @@ def combine_multipliers(z: Array | None, mask: Array | None) -> Array | None:
 
 
 def split_multiplier_grad(dproduct: Array | None, mask: Array | None) -> Array | None:
-    """dz (B, 1, D) from the gradient of the product with a mask: summed over the gates where the mask differs by gate."""
+    """dz (B, 1, D) from the gradient of the product with a mask: summed over the gates where the mask has own ones."""
     if dproduct is None or mask is None:
         return dproduct
     return (dproduct * mask).sum(axis=1, keepdims=True)

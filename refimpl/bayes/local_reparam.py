@@ -2,11 +2,12 @@
 
     W_dk ~ N(mu_dk, sigma_dk^2)   =>   y_k = sum_d x_d W_dk + b_k ~ N(m_k, v_k)
 
-so one draws the K preactivations instead of the D*K weights (Kingma, Salimans, Welling 2015, section 2.3; S002; S004 eq. 14).
-Exact for one product with a fixed x. Not exact when x depends on W, as in a recurrent matrix, and not when the draw is
-shared over time: then the covariance of two steps is sqrt(v_t v_t') in place of sum_d sigma_d^2 x_td x_t'd.
+so one draws the K preactivations instead of the D*K weights (Kingma, Salimans, Welling 2015, section 2.3; S002; S004
+eq. 14). Exact for one product with a fixed x. Not exact when x depends on W, as in a recurrent matrix, and not when
+the draw is shared over time: then the covariance of two steps is sqrt(v_t v_t') in place of sum_d sigma_d^2 x_td x_t'd.
 
-Outputs may be a vector (K,) or the gates' preactivations (4, H): the layer serves the output and the input matrix of an LSTM.
+Outputs may be a vector (K,) or the gates' preactivations (4, H): the layer serves the output and the input matrix of
+an LSTM.
 """
 
 from typing import NamedTuple
@@ -39,11 +40,11 @@ def affine_lrt_forward(
 ) -> tuple[Array, AffineLRTCache]:
     """Draw preactivations y ~ N(m, v) for each step and object.
 
-    Shapes: x (T, B, D); mu, log_sigma (D, K) and b (K,), or (D, 4, H) and (4, H); eps (T, B, K) for a draw each, (1, B, K) for a
-    draw an object shared over its steps; with gates (T|1, B, 4|1, H), one draw for each gate or one for all four;
-    -> y (T, B, K) or (T, B, 4, H).
-    var_floor is added to the variance under the root (1e-8 in the 2018 code). With 0, the noise and its derivative are 0
-    where the variance is 0.
+    Shapes: x (T, B, D); mu, log_sigma (D, K) and b (K,), or (D, 4, H) and (4, H); eps (T, B, K) for a draw each, (1,
+    B, K) for a draw an object shared over its steps; with gates (T|1, B, 4|1, H), one draw for each gate or one for
+    all four; -> y (T, B, K) or (T, B, 4, H).
+    var_floor is added to the variance under the root (1e-8 in the 2018 code). With 0, the noise and its derivative are
+    0 where the variance is 0.
     Dtype: one floating dtype.
     Equations: LRT.F1-F3 (S002 "The local reparametrization trick"; S004 eq. 14).
     Errors: ValueError on a wrong shape or a negative var_floor, TypeError on a mix of dtypes.

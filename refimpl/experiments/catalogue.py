@@ -140,8 +140,9 @@ def build_recipe(
 def s004_recipe(recipe: Recipe, configuration: str, prior: str | None) -> Recipe:
     """The three arrangements of S004, section 4.1, for the sentiment regression.
 
-    none: no dropout. vbd: VBD with rate 0.3 on embedding, LSTM (own masks for each gate) and dense layer. sparsevd: SparseVD
-    on the LSTM alone, W_x by LRT with the noise shared over time (eq. 14), W_h by RT (eq. 15); VBD on embedding and dense.
+    none: no dropout. vbd: VBD with rate 0.3 on embedding, LSTM (own masks for each gate) and dense layer. sparsevd:
+    SparseVD on the LSTM alone, W_x by LRT with the noise shared over time (eq. 14), W_h by RT (eq. 15); VBD on
+    embedding and dense.
     """
     layer = recipe.layers[0]._replace(gates="sigmoid")
     if configuration == "none":

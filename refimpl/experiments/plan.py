@@ -173,8 +173,8 @@ def as_plain(value: Any) -> Any:
 def start_from(earlier: Params, recipe: Recipe, seed: int, dtype: str = "float32", xp: ModuleType = np) -> Params:
     """Starting values from an earlier run (S004 section 4): its weights become the means, log sigma starts anew.
 
-    What the earlier model has under the same name is taken over; a deterministic X is taken for X.mu and back; what it has
-    not (z, log sigma) starts as without it.
+    What the earlier model has under the same name is taken over; a deterministic X is taken for X.mu and back; what it
+    has not (z, log sigma) starts as without it.
     Errors: ValueError if the two models share no matrix, or one of another shape.
     """
     params = initialise(recipe, seed, dtype, xp)

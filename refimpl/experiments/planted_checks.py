@@ -1,8 +1,9 @@
-"""Three ends-to-ends checks on sources of known truth: does the whole chain learn what can be learned, and nothing else?
+"""Three checks end to end on sources of known truth: is what can be learned learned, and nothing else?
 
-planted-lm          bits a symbol within 2 % of the exact entropy rate; the same model with its state reset at every step is not
-planted-sentiment   accuracy within 3 standard errors of the Bayes accuracy; the vocabulary that is left is the planted one
-random labels       the same texts, configuration and steps with coin flips for labels: nothing is kept, nothing is learned (S002)
+planted-lm          bits a symbol within 2 % of the exact entropy rate; the same model with its state reset at every
+step is not planted-sentiment   accuracy within 3 standard errors of the Bayes accuracy; the vocabulary that is left is
+the planted one random labels       the same texts, configuration and steps with coin flips for labels: nothing is
+kept, nothing is learned (S002)
 """
 
 import math

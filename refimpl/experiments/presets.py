@@ -1,8 +1,8 @@
 """Sizes and training options of every experiment, as data: one table an experiment, one entry a preset.
 
-``paper`` is the 2018 code (S000, S003) or, for cornell, S004. ``small`` takes minutes on two cores and is chosen so that there
-is something to learn and something to prune: N is that of the text used, and the KL weight stays 1. ``smoke`` takes seconds and
-only shows that everything runs.
+``paper`` is the 2018 code (S000, S003) or, for cornell, S004. ``small`` takes minutes on two cores and is chosen so
+that there is something to learn and something to prune: N is that of the text used, and the KL weight stays 1.
+``smoke`` takes seconds and only shows that everything runs.
 """
 
 from typing import NamedTuple
@@ -52,7 +52,7 @@ AGNEWS = {
 CORNELL = {
     "paper": Preset((128,), Options(1000, 0.001, 0.1), 128, 200, embedding=128, num_words=20_000),
     "small": Preset((32,), Options(20, 0.001, 0.1), 128, 200, embedding=32, num_words=5_000),
-    "smoke": Preset((8,), Options(2, 0.001, 0.1), 32, 40, embedding=8, num_words=500, train=300, test=100),
+    "smoke": Preset((8,), Options(2, 0.001, 0.1), 32, 40, embedding=8, num_words=500, train=300, valid=100, test=100),
 }
 PLANTED_LM = {
     "small": Preset((48,), Options(30, 0.005, 1.0), 128, 25, train=400_000, valid=50_000, test=100_000),

@@ -56,7 +56,8 @@ def summary(plan: Plan) -> str:
     record: dict[str, Any] = plan.record
     sizes = ", ".join(f"{name} {value:,}" for name, value in record["data"].items() if isinstance(value, int))
     return (
-        f"{plan.experiment.title} ({plan.experiment.source}), configuration {plan.configuration}, preset {plan.preset}\n"
+        f"{plan.experiment.title} ({plan.experiment.source}), "
+        f"configuration {plan.configuration}, preset {plan.preset}\n"
         f"data: {sizes}\n"
         f"{record['weights']:,} weights, {record['n_terms']:,} likelihood terms: "
         f"{record['weights_per_term']:.3g} weights a term; epochs: {plan.setup.options.epochs}"

@@ -42,7 +42,10 @@ def _scaled(x: Array, multiplier: Array | None) -> Array:
 
 
 def gate_input_backward(du: Array, cache: GateInputCache) -> GateInputGrads:
-    """Gradients given du (T, B, 4, H). Equations: LSTM.B11-B13. Errors: ValueError on another shape, TypeError on another dtype."""
+    """Gradients given du (T, B, 4, H).
+
+    Equations: LSTM.B11-B13. Errors: ValueError on another shape, TypeError on another dtype.
+    """
     x, W_x, multiplier = cache
     _check_cotangent(du, x.shape[:2], W_x)
     groups = 1 if multiplier is None else multiplier.shape[1]

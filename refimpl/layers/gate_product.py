@@ -1,8 +1,8 @@
 """The matrix product that feeds the gates, and its two adjoints.
 
-u[t,b,k,:] = sum_d x[t,b,g,d] W[d,k,:], with g = k where the input differs by gate and g = 0 where all gates see the same.
-W is one matrix for all objects, (D, 4, H), or one for each object, (B, D, 4, H). Where the gates share their input, the
-gate axis is folded into the columns and one product serves all four; else there is one batched product.
+u[t,b,k,:] = sum_d x[t,b,g,d] W[d,k,:], with g = k where the input differs by gate and g = 0 where all gates see the
+same. W is one matrix for all objects, (D, 4, H), or one for each object, (B, D, 4, H). Where the gates share their
+input, the gate axis is folded into the columns and one product serves all four; else there is one batched product.
 """
 
 from refimpl.arrays import Array, array_module

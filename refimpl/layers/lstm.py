@@ -1,7 +1,7 @@
 """LSTM over a sequence: the input step for all times at once, then the recurrence.
 
-The equations stand in ``gate_input`` (LSTM.F1, F2) and ``lstm_recurrence`` (LSTM.F3-F10); this file puts them together for
-dense inputs with one weight matrix. Models that look up tokens, or sample preactivations by LRT, call the parts.
+The equations stand in ``gate_input`` (LSTM.F1, F2) and ``lstm_recurrence`` (LSTM.F3-F10); this file puts them together
+for dense inputs with one weight matrix. Models that look up tokens, or sample preactivations by LRT, call the parts.
 """
 
 from typing import NamedTuple

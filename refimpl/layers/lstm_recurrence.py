@@ -89,8 +89,9 @@ def recurrence_forward(
 ) -> tuple[LSTMOutputs, RecurrenceCache]:
     """Run the LSTM over T steps, given what the input contributes to the gates.
 
-    Shapes: u (T, B, 4, H) from ``gate_input``, ``token_input`` or LRT; W_h (H, 4, H) or per object (B, H, 4, H); b (4, H);
-    peephole (3, H); state h, c (B, H); mask (T, B) bool, False holds h and c; -> outputs h (T, B, H), last h, c (B, H).
+    Shapes: u (T, B, 4, H) from ``gate_input``, ``token_input`` or LRT; W_h (H, 4, H) or per object (B, H, 4, H); b (4,
+    H); peephole (3, H); state h, c (B, H); mask (T, B) bool, False holds h and c; -> outputs h (T, B, H), last h, c
+    (B, H).
     Dtype: one floating dtype; mask is bool.
     Equations: LSTM.F3-F10 (S004 eq. 11; S001 eq. 3-7; S003).
     Errors: ValueError on a wrong shape or an unknown gates or peephole_output, TypeError on a mix of dtypes.

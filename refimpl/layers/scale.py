@@ -1,4 +1,4 @@
-"""Scaling of a sequence by a multiplier of each object, shared over time: y_t = x_t o m (VBD on dense inputs; z on inputs)."""
+"""Scaling by a multiplier of each object, shared over time: y_t = x_t o m (VBD on dense inputs; z on inputs)."""
 
 from typing import NamedTuple
 

@@ -1,7 +1,7 @@
 """What all figures share: size, colours, axes and ticks, and how a figure becomes a PNG.
 
-Figures are matplotlib objects made without pyplot, so nothing here is global. Curves are drawn as they are: a value that is
-missing or not finite leaves a gap, and nothing is smoothed.
+Figures are matplotlib objects made without pyplot, so nothing here is global. Curves are drawn as they are: a value
+that is missing or not finite leaves a gap, and nothing is smoothed.
 """
 
 import base64

@@ -24,8 +24,8 @@ BINS = 60
 def weight_matrix(values: Array, mask: Array, title: str = "") -> Figure:
     """The means of a matrix (rows, columns), or of the four gates of one (D, 4, H) side by side; pruned weights are white.
 
-    Strips at the left and below mark rows and columns with nothing kept in black. A matrix too large for the page is shown in
-    blocks, and a block has the colour of the largest weight kept in it.
+    Strips at the left and below mark rows and columns with nothing kept in black. A matrix too large for the page is
+    shown in blocks, and a block has the colour of the largest weight kept in it.
     Shapes: values (D, H) or (D, 4, H); mask the same, true where kept.
     Errors: ValueError on other shapes.
     """
@@ -117,8 +117,8 @@ def _strip(axes: Axes, dead: Array, extent: tuple[float, float, float, float], l
 def log_alpha_histogram(log_alphas: Mapping[str, Array], threshold: float = LOG_ALPHA_THRESHOLD) -> Figure:
     """One histogram of log alpha for each name, on one common axis, with the threshold; kept is log alpha < threshold.
 
-    The axis holds at least 99.8 % of the finite values; what lies outside is counted in the outermost bins, +inf (a mean of
-    zero) in the last one. NaN is not drawn, and its number is stated.
+    The axis holds at least 99.8 % of the finite values; what lies outside is counted in the outermost bins, +inf (a
+    mean of zero) in the last one. NaN is not drawn, and its number is stated.
     Errors: ValueError if there is nothing to draw.
     """
     arrays = {name: to_host(values).astype(np.float64).ravel() for name, values in log_alphas.items()}

@@ -2,8 +2,8 @@
 
     loss = (1/n) sum over the batch's n terms of -log p(y | x, weights)  +  w * KL(q || p) / N  [+ L2]
 
-N is the number of likelihood terms of the whole training set, so that with w = 1 the loss is -ELBO / N (S004 eq. 1 and 13;
-2018 code). The two parts are always reported apart. This file alone adds dKL / N to the gradient.
+N is the number of likelihood terms of the whole training set, so that with w = 1 the loss is -ELBO / N (S004 eq. 1 and
+13; 2018 code). The two parts are always reported apart. This file alone adds dKL / N to the gradient.
 """
 
 from typing import NamedTuple

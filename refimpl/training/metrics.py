@@ -29,8 +29,9 @@ def metrics_row(
     """The metrics of an epoch; epoch 0 is the model before training, and has no nll.
 
     nll: nats per term over the stochastic epoch; kl: nats, of the whole model; kept: for each matrix the weights left
-    after propagation, left by log alpha alone, and all. scored: whether validation and test are evaluated in this epoch.
-    valid, test and kl are None where they are not finite (JSON has no NaN), valid and test also where not scored.
+    after propagation, left by log alpha alone, and all. scored: whether validation and test are evaluated in this
+    epoch. valid, test and kl are None where they are not finite (JSON has no NaN), valid and test also where not
+    scored.
     """
     raw, propagated, fixpoint = (count(params, recipe, method) for method in ("raw", "propagated", "fixpoint"))
     scores = {

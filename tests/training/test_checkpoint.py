@@ -70,7 +70,7 @@ def test_a_flipped_bit_in_any_byte_of_the_header_is_found(tmp_path):
     whole = path.read_bytes()
     header = 8 + int.from_bytes(whole[:8], "little")
     for place in range(header):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 7]) + whole[place + 1 :])
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
         with pytest.raises(ValueError, match=rf"^{path}: (damaged|expected format)"):
             load_checkpoint(path)
     path.write_bytes(whole)

@@ -1,7 +1,7 @@
 """The one file that knows the layout of the authors' 2018 code: their names and axes to ours, and back.
 
-Cases are described in validation/vectors/original-2018/README.md and index.json. ``answers`` recomputes every answer of a
-case, under the authors' key and in their layout, from what the case gives (parameters, inputs, noise).
+Cases are described in validation/vectors/original-2018/README.md and index.json. ``answers`` recomputes every answer
+of a case, under the authors' key and in their layout, from what the case gives (parameters, inputs, noise).
 """
 
 import json
@@ -92,7 +92,7 @@ def under(arrays: Arrays, prefix: str) -> Arrays:
     return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
 
 
-# --- parameters ---------------------------------------------------------------------------------------------------------
+# --- parameters
 
 
 def _gate_axis_in(theirs: np.ndarray) -> np.ndarray:
@@ -165,7 +165,7 @@ def batch_in(arrays: Arrays, prefix: str, task: str) -> Batch:
     return Batch(x, y.T)
 
 
-# --- answers ------------------------------------------------------------------------------------------------------------
+# --- answers
 
 
 def answers(case: Case) -> Arrays:
@@ -286,7 +286,7 @@ def _their_metric(case: Case, outputs: NetworkOutputs, batch: Batch) -> float:
     return nats / math.log(2.0) if case.task == "char" else nats
 
 
-# --- counts -------------------------------------------------------------------------------------------------------------
+# --- counts
 
 
 def _counting(params: Arrays, case: Case, prefix: str) -> Arrays:

@@ -1,8 +1,8 @@
-"""The authors' own numbers: every answer of every case, |ours - theirs| <= 1e-12 max(1, max|theirs|); masks and counts exactly.
+"""The authors' own numbers: |ours - theirs| <= 1e-12 max(1, max|theirs|) for every answer; masks and counts exactly.
 
-Training cases give outputs, NLL, KL, gradients, three Adam steps, the carried state and evaluation with pruned weights; the
-counting cases give masks and counts; batching gives windows and segments (tests/training). Further cases of the same format
-that are put into the folder are picked up by name.
+Training cases give outputs, NLL, KL, gradients, three Adam steps, the carried state and evaluation with pruned
+weights; the counting cases give masks and counts; batching gives windows and segments (tests/training). Further cases
+of the same format that are put into the folder are picked up by name.
 """
 
 import numpy as np

@@ -2,10 +2,10 @@
 
     python validation/benchmarks/step_vs_torch.py [--size small|paper] [--threads 2] [--rounds 9] [--torch-python PATH]
 
-Two worker processes, each with its own thread pools, get the same parameters, batch and recorded noise; their losses and
-gradients must agree before anything is timed. Then they take turns, one step each, while the other is blocked on its pipe.
-A step is: draw noise, forward, backward, KL, clipping, Adam. Peak memory is VmHWM of the process, libraries included.
-Exit code 1: they disagree, or at paper size a limit is missed.
+Two worker processes, each with its own thread pools, get the same parameters, batch and recorded noise; their losses
+and gradients must agree before anything is timed. Then they take turns, one step each, while the other is blocked on
+its pipe. A step is: draw noise, forward, backward, KL, clipping, Adam. Peak memory is VmHWM of the process, libraries
+included. Exit code 1: they disagree, or at paper size a limit is missed.
 """
 
 import argparse
