@@ -46,6 +46,12 @@ def _peepholes(seen: str) -> Recipe:
     return Recipe("classifier", V, K, (layer,), Output(DETERMINISTIC), Embedding(E, DETERMINISTIC))
 
 
+def _two_layers() -> Recipe:
+    """A classifier whose second layer alone is read, at the last step."""
+    layers = tuple(Recurrent(name, size, DETERMINISTIC, DETERMINISTIC) for name, size in (("lower", H), ("upper", E)))
+    return Recipe("classifier", V, K, layers, Output(DETERMINISTIC), Embedding(E, DETERMINISTIC))
+
+
 def _s004(estimator: str, gate_noise: str, *, dense: bool, z_x: str | None = None) -> Recipe:
     """Sparse VD of S004: LRT on W_x, RT on W_h, LRT on the output, trainable initial states."""
     W_x = Weight(estimator, "molchanov2017", gate_noise)
@@ -78,11 +84,13 @@ MODELS = {
     "regressor_vbd_script": Model(_regressor(), padding="left", l2=L2("script", weight_decay=1e-2)),
     "regressor_vbd_shared": Model(_regressor("shared"), l2=L2("derivation", length_scale=0.7)),
     "regressor_sparse_vbd": Model(_sparse_vbd(), padding="left", l2=L2("derivation", length_scale=0.7)),
+    "classifier_two_layers": Model(_two_layers(), padding="left"),
     "peephole_c": Model(_peepholes("c"), padding="left"),
     "peephole_c_prev": Model(_peepholes("c_prev"), padding="right"),
     "s004_tokens": Model(_s004("lrt_shared", "own", dense=False)),
     "s004_tokens_z": Model(_s004("lrt_shared", "shared", dense=False, z_x="rnn2018")),
-    "s004_dense": Model(_s004("lrt", "shared", dense=True)),
+    "s004_dense": Model(_s004("lrt", "own", dense=True)),
+    "s004_dense_z": Model(_s004("lrt_shared", "shared", dense=True, z_x="rnn2018")),
     "object_tokens": Model(_rt_object(embedding=False)),
     "object_embedding": Model(_rt_object(embedding=True)),
     "embedding": Model(
@@ -93,9 +101,7 @@ MODELS = {
     "ard": Model(_one_prior("ard")),
 }
 
+FUNCTIONS = ("sample_forward", "network_forward", "recurrent_layer_forward", "objective_forward")
 CASES = tuple(
-    GradcheckCase(
-        f"model/{name}", ("sample_forward", "network_forward", "objective_forward"), partial(model_problem, model)
-    )
-    for name, model in MODELS.items()
+    GradcheckCase(f"model/{name}", FUNCTIONS, partial(model_problem, model)) for name, model in MODELS.items()
 )

@@ -5,19 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 from refimpl.arrays import Array, array_module
-from refimpl.bayes.gaussian_weights import GaussianCache, GaussianParams, gaussian_weights_backward
-from refimpl.bayes.kl import kl_molchanov2017_backward
-from refimpl.bayes.kl.arguments import KLGrads
-from refimpl.bayes.local_reparam import AffineLRTCache, affine_lrt_backward
 from refimpl.checks.cases_common import GradcheckCase
 from refimpl.checks.gradcheck import TOLERANCE, Backward, LeafResult, gradcheck
 from refimpl.checks.registry import run_case, select_cases
 from refimpl.checks.result import CheckResult
 from refimpl.layers.embedding import EmbeddingCache
 from refimpl.layers.gate_product import gate_product_dW
-from refimpl.layers.lstm import LSTMCache, LSTMGrads, LSTMOutputs, lstm_backward
-from refimpl.layers.lstm_recurrence import recurrence_backward
-from refimpl.tree import Tree
+from refimpl.layers.lstm import LSTMCache, LSTMGrads
+from refimpl.layers.lstm_recurrence import LSTMOutputs, recurrence_backward
+from refimpl.tree import Tree, map_leaves
 
 FAMILY = "gradients"
 SWAPPED = [1, 0, 2, 3]  # f, i, g, o
@@ -86,60 +82,52 @@ def _plant(case: GradcheckCase) -> tuple[str | None, float | None]:
     return words, max(leaf.error for leaf in found)
 
 
-def h_t_for_h_before(_: Backward) -> Backward:
+def h_t_for_h_before(right: Backward) -> Backward:
     """dW_h from h_t in place of h_{t-1}."""
 
     def backward(doutputs: LSTMOutputs, cache: LSTMCache) -> LSTMGrads:
-        grads = lstm_backward(doutputs, cache)
         du = recurrence_backward(doutputs, cache.recurrence).u
         dW_h = gate_product_dW(cache.recurrence.h[1:][:, :, None, :], du, per_object=False)
+        grads: LSTMGrads = right(doutputs, cache)
         return grads._replace(params=grads.params._replace(W_h=dW_h))
 
     return backward
 
 
-def i_and_f_swapped(_: Backward) -> Backward:
+def i_and_f_swapped(right: Backward) -> Backward:
     """The backward pass takes i for f and f for i."""
 
-    def backward(doutputs: LSTMOutputs, cache: LSTMCache) -> LSTMGrads:
-        recurrence = cache.recurrence
-        swapped = recurrence._replace(activations=recurrence.activations[:, :, SWAPPED])
-        return lstm_backward(doutputs, cache._replace(recurrence=swapped))
+    def backward(doutputs: LSTMOutputs, cache: LSTMCache) -> Tree:
+        swapped = cache.recurrence._replace(activations=cache.recurrence.activations[:, :, SWAPPED])
+        return right(doutputs, cache._replace(recurrence=swapped))
 
     return backward
 
 
-def without_mask(_: Backward) -> Backward:
+def without_mask(right: Backward) -> Backward:
     """The backward pass does not know of the padding."""
 
-    def backward(doutputs: LSTMOutputs, cache: LSTMCache) -> LSTMGrads:
-        return lstm_backward(doutputs, cache._replace(recurrence=cache.recurrence._replace(mask=None)))
+    def backward(doutputs: LSTMOutputs, cache: LSTMCache) -> Tree:
+        return right(doutputs, cache._replace(recurrence=cache.recurrence._replace(mask=None)))
 
     return backward
 
 
-def lrt_without_factor(_: Backward) -> Backward:
+def half_by_log_sigma(right: Backward) -> Backward:
     """d sigma^2 / d log sigma taken for sigma^2 in place of 2 sigma^2."""
 
-    def backward(dy: Array, cache: AffineLRTCache) -> Tree:
-        grads = affine_lrt_backward(dy, cache)
-        params = grads.params._replace(log_sigma=0.5 * grads.params.log_sigma)
-        return {"x": grads.x * _zero_row(grads.x, cache.x), "params": params}
+    def backward(dy: Array, cache: Any) -> Tree:
+        grads = right(dy, cache)
+        return {**grads, "params": grads["params"]._replace(log_sigma=0.5 * grads["params"].log_sigma)}
 
     return backward
 
 
-def _zero_row(dx: Array, x: Array) -> Array:
-    """The case multiplies x by a row factor; where that is 0, so is dx."""
-    return array_module(x).ones_like(dx)
-
-
-def mean_over_objects(_: Backward) -> Backward:
+def mean_over_objects(right: Backward) -> Backward:
     """The gradient of a weight drawn for each object averaged over the objects in place of summed."""
 
-    def backward(dw: Array, cache: GaussianCache) -> Tree:
-        grads = gaussian_weights_backward(dw, cache)
-        return {"params": GaussianParams(*(grad / len(dw) for grad in grads))}
+    def backward(dw: Array, cache: Any) -> Tree:
+        return map_leaves(lambda grad: grad / len(dw), right(dw, cache))
 
     return backward
 
@@ -155,12 +143,11 @@ def last_occurrence_wins(_: Backward) -> Backward:
     return backward
 
 
-def kl_half_slope(_: Backward) -> Backward:
-    """log alpha taken for log sigma - log|mu|: half of the true derivative by log sigma."""
+def half_slope(right: Backward) -> Backward:
+    """log alpha taken for log sigma - log|mu|: half of every derivative."""
 
-    def backward(dkl: Array, cache: Any) -> KLGrads:
-        grads = kl_molchanov2017_backward(dkl, cache)
-        return grads._replace(log_sigma=0.5 * grads.log_sigma)
+    def backward(dkl: Array, cache: Any) -> Tree:
+        return map_leaves(lambda grad: 0.5 * grad, right(dkl, cache))
 
     return backward
 
@@ -181,7 +168,7 @@ PLANTED: dict[str, tuple[str, Callable[[Backward], Backward]]] = {
     "lstm/left_padding": ("the backward pass ignores the mask", without_mask),
     "embedding/shared": ("a repeated symbol overwrites its gradient", last_occurrence_wins),
     "gaussian_weights/matrix_object": ("mean over objects in place of their sum", mean_over_objects),
-    "affine_lrt/own": ("sigma^2 for 2 sigma^2 in dlog_sigma", lrt_without_factor),
-    "kl/molchanov2017": ("half of the derivative by log sigma", kl_half_slope),
+    "affine_lrt/own": ("sigma^2 for 2 sigma^2 in dlog_sigma", half_by_log_sigma),
+    "kl/molchanov2017": ("log alpha taken for log sigma - log|mu|", half_slope),
     "model/char_LCCL": ("the output's bias gets no gradient", output_bias_left_out),
 }

@@ -46,8 +46,7 @@ class ModelInputs(NamedTuple):
 
 def model_problem(model: Model, seed: int) -> Problem:
     """Inputs for the model, its loss, and the gradient of its loss by every parameter."""
-    model = model._replace(recipe=check_recipe(model.recipe._replace(log_alpha_clip=LOG_ALPHA_CLIP)))
-    model, inputs = _visit_the_probability_clip(model, model_inputs(model, seed))
+    model, inputs = prepare(model, seed)
     _check_pieces(model, inputs, _network(model, inputs)[1])
 
     def forward(**given: Tree) -> tuple[Array, ModelInputs]:
@@ -61,7 +60,13 @@ def model_problem(model: Model, seed: int) -> Problem:
     return Problem(forward, backward, inputs._asdict(), fixed=fixed)
 
 
-def model_inputs(model: Model, seed: int) -> ModelInputs:
+def prepare(model: Model, seed: int) -> tuple[Model, ModelInputs]:
+    """The model with its clips among the values that it will meet, and its inputs."""
+    model = model._replace(recipe=check_recipe(model.recipe._replace(log_alpha_clip=LOG_ALPHA_CLIP)))
+    return _visit_the_probability_clip(model, _inputs(model, seed))
+
+
+def _inputs(model: Model, seed: int) -> ModelInputs:
     """Random parameters, noise and one batch; the last symbol does not occur in it."""
     recipe = model.recipe
     drawn = draw_noise(recipe, T, B, seed=seed, step=0, dtype="float64")

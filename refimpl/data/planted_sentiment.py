@@ -1,4 +1,4 @@
-"""A planted source for classifiers: a dozen words decide the label, and the best possible accuracy is known exactly.
+"""A planted source for classifiers: a few words decide the label, and the best possible accuracy is known exactly.
 
 A text is 20 to 30 words, independent of each other: with probability PLANTED_RATE one of the planted words (half of
 them of weight +1, half -1, all equally likely), else one of the other words. With S the sum of the weights, the label
@@ -23,7 +23,7 @@ from refimpl.data.text import Vocabulary
 from refimpl.noise import Draw, permutation, uniform
 
 WORDS = 300
-PLANTED = 12  # half positive, half negative
+PLANTED = 30  # half positive, half negative
 PLANTED_RATE = 0.25  # so that some six words of a text speak
 FLIP = 0.05
 SHORTEST, LONGEST = 20, 30

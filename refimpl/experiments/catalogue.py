@@ -58,7 +58,7 @@ EXPERIMENTS = {
         ),
         Experiment(
             "planted-sentiment",
-            "Planted sentiment: a dozen of 300 words decide the label",
+            "Planted sentiment: 40 of 240 words decide the label",
             "texts",
             "accuracy",
             PLANTED_SENTIMENT,

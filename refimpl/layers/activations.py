@@ -41,7 +41,9 @@ def sigmoid_forward(a: Array) -> tuple[Array, SigmoidCache]:
     """
     xp = array_module(a)
     check_dtypes(a=a)
-    y = 0.5 * xp.tanh(0.5 * a) + 0.5  # [SIGMOID.F1]
+    y = xp.tanh(0.5 * a)
+    y *= 0.5
+    y += 0.5  # [SIGMOID.F1]  y = tanh(a / 2) / 2 + 1 / 2, in one array
     return y, SigmoidCache(y)
 
 

@@ -109,7 +109,8 @@ def recurrence_forward(
     c_new = None if mask is None else xp.empty_like(h[1:])
     for t in range(steps):
         h_in = h[t][None, :, None, :] if m.h_in is None else h[t][None, :, None, :] * m.h_in
-        a = u[t] + gate_product(h_in, W_h)[0]  # [LSTM.F3]
+        a = gate_product(h_in, W_h)[0]  # a new array, changed in place from here on
+        a += u[t]  # [LSTM.F3]
         if v is not None:
             v[t] = a
             a = a * m.gates
@@ -117,7 +118,8 @@ def recurrence_forward(
         if peephole is not None:
             a[:, :2] += peephole[:2] * c[t][:, None, :]  # [LSTM.F5]
         gate = activations[t]  # (B, 4, H)
-        gate[:, :2], gate[:, 2] = _gate(a[:, :2], gates), xp.tanh(a[:, 2])  # [LSTM.F6]
+        gate[:, :2] = _gate(a[:, :2], gates)  # [LSTM.F6]
+        xp.tanh(a[:, 2], out=gate[:, 2])
         c_t = gate[:, 1] * c[t] + gate[:, 0] * gate[:, 2]  # [LSTM.F7]
         if peephole is not None:
             a[:, 3] += peephole[2] * (c_t if peephole_output == "c" else c[t])  # [LSTM.F8]
@@ -164,9 +166,9 @@ def recurrence_backward(doutputs: LSTMOutputs, cache: RecurrenceCache) -> Recurr
         dc_new = dc_new + dh_new * o * (1.0 - tanh_c * tanh_c)  # [LSTM.B4]
         if peephole is not None and peephole_output == "c":
             dc_new = dc_new + da_o * peephole[2]
-        da[t, :, 0] = dc_new * g * _gate_slope(i, gates)  # [LSTM.B5]
-        da[t, :, 1] = dc_new * c[t] * _gate_slope(f, gates)
-        da[t, :, 2] = dc_new * i * (1.0 - g * g)
+        xp.multiply(dc_new * g, _gate_slope(i, gates), out=da[t, :, 0])  # [LSTM.B5]
+        xp.multiply(dc_new * c[t], _gate_slope(f, gates), out=da[t, :, 1])
+        xp.multiply(dc_new * i, 1.0 - g * g, out=da[t, :, 2])
         da[t, :, 3] = da_o
         dc_prev = dc_new * f  # [LSTM.B6]
         if peephole is not None:

@@ -29,6 +29,7 @@ BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK = (
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 GREY = "#595959"
 WIDTH = 9.0  # inches; at 100 dpi, where fonts are chosen, 900 px
+DPI = 160  # of the file, for screens with more dots
 MARKED = 30  # a curve of at most this many points shows them
 
 
@@ -39,7 +40,7 @@ def new_figure(height: float) -> Figure:
     return figure
 
 
-def png_bytes(figure: Figure, dpi: int = 144) -> bytes:
+def png_bytes(figure: Figure, dpi: int = DPI) -> bytes:
     """The figure as PNG; equal figures give equal bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
@@ -122,16 +123,17 @@ def empty_panel(axes: Axes, words: str) -> None:
 def log_axis(axes: Axes, low: float, high: float, *, which: str = "y") -> tuple[float, float]:
     """A logarithmic axis from one round number (1, 2, 5 times a power of ten) to another, with labelled ticks.
 
-    Returns the limits set.
+    The limits lie a little outside, so that a curve on the outermost tick is seen whole. Returns the outermost ticks.
     """
     ticks = round_ticks(low, high)
     axis = axes.yaxis if which == "y" else axes.xaxis
     (axes.set_yscale if which == "y" else axes.set_xscale)("log")
-    (axes.set_ylim if which == "y" else axes.set_xlim)(ticks[0], ticks[-1])
-    shown = ticks
-    if len(ticks) > 9:
+    margin = (ticks[-1] / ticks[0]) ** 0.025
+    (axes.set_ylim if which == "y" else axes.set_xlim)(ticks[0] / margin, ticks[-1] * margin)
+    shown, most = ticks, 9 if which == "y" else 6
+    if len(ticks) > most:
         decades = [t for t in ticks if math.isclose(math.log10(t), round(math.log10(t)), abs_tol=1e-9)]
-        shown = decades[:: -(-len(decades) // 9)]
+        shown = decades[:: -(-len(decades) // most)]
     axis.set_major_locator(FixedLocator(shown))
     axis.set_major_formatter(FixedFormatter([tick_text(t) for t in shown]))
     axis.set_minor_locator(NullLocator())

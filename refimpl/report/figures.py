@@ -72,16 +72,15 @@ def _draw_metric(axes: Axes, rows: list[Row], metric: Metric, keys: Mapping[str,
     best = best_row(rows)
     if best is not None:
         value = metric.scale * number(best["valid"])
-        words = f"best valid, {value:.{metric.decimals}f} at epoch {best['epoch']}"
+        words = f"best valid, {value:,.{metric.decimals}f} at epoch {best['epoch']}"
         axes.plot([best["epoch"]], [value], "o", color="none", markeredgecolor=BLACK, markersize=9, label=words)
-    axes.legend(fontsize=9, frameon=False)
     style_axes(axes, "Validation and test, pruned means", metric.label)
     value_axis(axes, metric.scale * _after_initialisation(rows, tuple(keys)), log=metric.log_axis)
-    start = [number(row.get("valid")) for row in rows if row["epoch"] == 0]
     low, high = axes.get_ylim()
-    if start and not math.isnan(start[0]) and not low <= metric.scale * start[0] <= high:
-        text = f"at initialisation: valid {metric.scale * start[0]:.{metric.decimals}f}, outside"
-        axes.text(0.99, 0.01, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=9, color=GREY)
+    for value in (metric.scale * number(row.get("valid")) for row in rows if row["epoch"] == 0):
+        if not math.isnan(value) and not low <= value <= high:
+            axes.plot([], [], " ", label=f"(valid at initialisation: {value:,.{metric.decimals}f}, outside)")
+    axes.legend(fontsize=9, frameon=False)
 
 
 def _after_initialisation(rows: Sequence[Row], keys: Sequence[str]) -> Array:
@@ -109,7 +108,7 @@ def sparsity_curve(rows: Sequence[Row]) -> Figure:
     for i, name in enumerate(names):
         counts = [(row.get("kept") or {}).get(name) for row in rows]
         look = {"color": COLOURS[i % len(COLOURS)]}
-        shares.append((_share(counts, 1), look | {"linestyle": ":", "linewidth": 1.1, "marker": None}))
+        shares.append((_share(counts, 1), look | {"linestyle": ":", "linewidth": 1.1, "markersize": 2.5}))
         shares.append((_share(counts, 0), look | {"label": name}))
     _draw_shares(share_axes, epochs, shares)
     style_axes(share_axes, "Weights kept (solid: propagated, dotted: raw)", "% of the matrix, log", "")
@@ -128,8 +127,8 @@ def sparsity_curve(rows: Sequence[Row]) -> Figure:
     for axes in (share_axes, group_axes, compression_axes):
         epoch_axis(axes, epochs)
         if axes.get_legend_handles_labels()[0]:
-            columns = 1 if axes is not share_axes else 4
-            axes.legend(fontsize=9, frameon=False, ncols=columns)
+            beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if axes is share_axes else {}
+            axes.legend(fontsize=9, frameon=False, **beside)
     return figure
 
 
@@ -200,13 +199,13 @@ def comparison(runs: Mapping[str, Sequence[Row]]) -> Figure:
         quality = metric.scale * column(trained, "test")
         trade_axes.plot(there, quality, **look, linewidth=0.9, alpha=0.75)
         trade_axes.plot(there[-1:], quality[-1:], "o", color=look["color"], markersize=7)
-    limits = np.concatenate([_after_initialisation(rows, ("valid", "test")) for rows in runs.values()])
+    limits, beyond = _common_limits(runs, metric)
     for axes, title in [
         (valid_axes, "Validation"),
         (test_axes, "Test"),
         (trade_axes, "Test by compression; dot: last epoch"),
     ]:
-        value_axis(axes, metric.scale * limits, log=metric.log_axis)
+        value_axis(axes, limits, log=metric.log_axis)
         style_axes(axes, title, metric.label)
     trade_axes.set_xlabel("compression, times, log")
     _fit_compression(compression_axes, list(runs.values()), ("compression",))
@@ -218,5 +217,29 @@ def comparison(runs: Mapping[str, Sequence[Row]]) -> Figure:
     every_epoch = np.concatenate([column(rows, "epoch") for rows in runs.values()])
     for axes in (valid_axes, test_axes, compression_axes):
         epoch_axis(axes, every_epoch)
-    figure.legend(loc="outside upper center", ncols=min(len(runs), 5), frameon=False)
+    if beyond:
+        valid_axes.plot([], [], " ", label=f"leaves the panel: {', '.join(beyond)}")
+    handles, labels = valid_axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(runs), 5), frameon=False)
     return figure
+
+
+def _common_limits(runs: Mapping[str, Sequence[Row]], metric: Metric) -> tuple[Array, list[str]]:
+    """Values that fix the limits of quality, and the runs that go beyond them.
+
+    A run that diverges or overfits without bound would flatten all others. Where values worse than every run's first trained
+    epoch more than double the range, the limits end at the worst of these first epochs.
+    """
+    worse = -1.0 if metric.higher_is_better else 1.0
+    show = np.log if metric.log_axis else np.asarray
+    shown = {label: metric.scale * _after_initialisation(rows, ("valid", "test")) for label, rows in runs.items()}
+    shown = {label: values[np.isfinite(values)] for label, values in shown.items()}
+    firsts = [values[[0, len(values) // 2]] for values in shown.values() if values.size]  # of valid and of test
+    everything = np.concatenate(list(shown.values()))
+    if not firsts or (metric.log_axis and everything.min() <= 0.0):
+        return everything, []
+    bound = worse * float(np.max(worse * np.concatenate(firsts)))
+    inside = everything[worse * everything <= worse * bound]
+    if np.ptp(show(everything)) <= 2.0 * np.ptp(show(inside)):
+        return everything, []
+    return inside, [label for label, values in shown.items() if (worse * values > worse * bound).any()]

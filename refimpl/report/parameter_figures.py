@@ -14,7 +14,8 @@ from refimpl.compression.thresholds import LOG_ALPHA_THRESHOLD
 from refimpl.report.drawing import BLACK, BLUE, GREY, ORANGE, VERMILLION, empty_panel, new_figure, style_axes
 
 GATES = ("i", "f", "g", "o")
-MAX_ROWS, MAX_COLUMNS = 480, 960  # cells shown in one figure; a larger matrix is shown in blocks
+WIDTH_OF_IMAGES = 7.4  # inches, all gates together
+ROWS_PER_INCH, MAX_COLUMNS = 120, 1056  # cells that still have a pixel each; a larger matrix is shown in blocks
 # Zero is a grey, not white: a small weight that is kept must not look like a pruned one.
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "#d8d8d8", VERMILLION]).with_extremes(bad="white")
 DEAD = ListedColormap(["#e4e4e4", BLACK])
@@ -34,12 +35,13 @@ def weight_matrix(values: Array, mask: Array, title: str = "") -> Figure:
                   "mask": (mask, " ".join(map(str, values.shape)))})  # fmt: skip
     panels = {gate: values[:, k] for k, gate in enumerate(GATES)} if values.ndim == 3 else {"": values}
     masks = {gate: mask[:, k] for k, gate in enumerate(GATES)} if values.ndim == 3 else {"": mask}
-    block = (-(-len(values) // MAX_ROWS), -(-values.shape[-1] // (MAX_COLUMNS // len(panels))))
+    rows, columns = values.shape[0], values.shape[-1] * len(panels)
+    height = min(max(WIDTH_OF_IMAGES * rows / columns, 2.2), 5.0)
+    block = (-(-rows // int(ROWS_PER_INCH * height)), -(-columns // MAX_COLUMNS))
     limit, clipped = _colour_limit(values[mask])
 
-    rows, columns = values.shape[0], values.shape[-1] * len(panels)
-    figure = new_figure(min(max(WIDTH_OF_IMAGES * rows / columns, 2.2), 5.0) + 1.2)
-    grid = figure.add_gridspec(2, len(panels) + 1, width_ratios=(0.2 / len(panels), *(1.0,) * len(panels)),
+    figure = new_figure(height + 1.2)
+    grid = figure.add_gridspec(2, len(panels) + 1, width_ratios=(0.013 * len(panels), *(1.0,) * len(panels)),
                                height_ratios=(1.0, 0.03))  # fmt: skip
     dead_rows = ~mask.reshape(rows, -1).any(axis=1)
     main = []
@@ -67,7 +69,7 @@ def weight_matrix(values: Array, mask: Array, title: str = "") -> Figure:
             f"columns: {int(dead.sum()):,} of {dead.size:,} dead",
         )
     left = figure.add_subplot(grid[0, 0])
-    _strip(left, dead_rows[:, None], (0.0, 1.0, float(rows), 0.0), "")
+    _strip(left, _all_dead(dead_rows, block[0])[:, None], (0.0, 1.0, float(rows), 0.0), "")
     left.set_ylabel(f"rows: {int(dead_rows.sum()):,} of {rows:,} dead")
     left.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     colours = figure.colorbar(image, ax=main, extend="both" if clipped else "neither", shrink=0.9, aspect=30)
@@ -75,9 +77,6 @@ def weight_matrix(values: Array, mask: Array, title: str = "") -> Figure:
     blocks = "" if block == (1, 1) else f"; a cell is the largest kept of {block[0]} × {block[1]} weights"
     figure.suptitle(f"{title}{': ' if title else ''}white is pruned{blocks}", fontsize=11, x=0.01, ha="left")
     return figure
-
-
-WIDTH_OF_IMAGES = 7.4  # inches
 
 
 def _colour_limit(kept: Array) -> tuple[float, bool]:
@@ -102,6 +101,12 @@ def _blocks(values: Array, mask: Array, block: tuple[int, int]) -> Array:
     signed = signed.reshape(tiles).swapaxes(1, 2).reshape(flat)
     where = size.argmax(axis=2)[..., None]
     return np.where(np.take_along_axis(size, where, 2) >= 0.0, np.take_along_axis(signed, where, 2), math.nan)[..., 0]
+
+
+def _all_dead(dead: Array, step: int) -> Array:
+    """Whether each block of rows or columns is dead throughout."""
+    padded = np.pad(dead, (0, -dead.size % step), constant_values=True)
+    return padded.reshape(-1, step).all(axis=1)
 
 
 def _strip(axes: Axes, dead: Array, extent: tuple[float, float, float, float], label: str) -> None:
@@ -145,8 +150,9 @@ def log_alpha_histogram(log_alphas: Mapping[str, Array], threshold: float = LOG_
         notes = [f"NaN: {np.isnan(values).sum():,}"] if np.isnan(values).any() else []
         notes += [f"+inf: {np.isposinf(values).sum():,}"] if np.isposinf(values).any() else []
         axes.text(0.98, 0.95, "\n".join(notes), transform=axes.transAxes, ha="right", va="top", fontsize=8, color=GREY)
-    for axes in panels.flat[len(arrays) :]:
-        axes.set_visible(False)
+    for k in range(len(arrays), panels.size):
+        panels.flat[k].set_visible(False)
+        panels.flat[k - columns].tick_params(labelbottom=True)
     figure.supxlabel(f"log alpha (left of the line at {threshold:g}, blue: kept; right, orange: pruned)", fontsize=10)
     figure.supylabel("% of the weights in a bin", fontsize=10)
     return figure

@@ -16,7 +16,7 @@ import numpy as np
 
 from refimpl.arrays import Array, check_choice
 from refimpl.models.network import States
-from refimpl.models.parameters import Params, check_params, initialise
+from refimpl.models.parameters import Params, check_params, initialise, parameter_shapes
 from refimpl.models.recipe import Recipe, check_recipe
 from refimpl.models.sample import draw_noise
 from refimpl.training.adam import AdamState, adam_init, adam_update
@@ -24,6 +24,7 @@ from refimpl.training.batches import Batch
 from refimpl.training.clipping import clip_by_global_norm
 from refimpl.training.diverged import Diverged, first_bad_tensor, is_finite
 from refimpl.training.elbo import L2, Step, dropout_rates, elbo_step
+from refimpl.training.learning_rate import learning_rate
 from refimpl.training.metrics import Row, best_row, metrics_row, out_of_patience
 from refimpl.training.problem import (
     Problem,
@@ -47,6 +48,7 @@ class Options(NamedTuple):
 
     epochs: int
     learning_rate: float = 0.002
+    learning_rate_drops: tuple[int, ...] = ()  # epochs from which it is multiplied by 0.2 (S002)
     clip_norm: float | None = 1.0
     warmup: Warmup = Warmup()
     l2: L2 | None = None
@@ -102,12 +104,11 @@ def train(
     recipe, problem, options = check_setup(setup)[:3]
     if resume and (folder / LAST).is_file():
         params, adam, rows = restore(folder, recipe, configuration, setup.xp)
-        _check_dtype(params, setup.dtype)
-        state = State(params, adam)
+        state = State(_of_the_run(params, setup), adam)
     else:
         params = initialise(recipe, setup.seed, setup.dtype, setup.xp) if start is None else start
         check_params(params, recipe)
-        _check_dtype(params, setup.dtype)
+        params = _of_the_run(params, setup)
         state = State(params, adam_init(params))
         rows = [_row(setup, state, 0, None, 0.0)]
         store(folder, rows, state.params, state.adam, configuration, best=True)
@@ -153,10 +154,13 @@ def check_setup(setup: Setup) -> Setup:
     return setup
 
 
-def _check_dtype(params: Params, dtype: str) -> None:
-    for name, value in params.items():
-        if value.dtype.name != dtype:
-            raise TypeError(f"{name}: expected dtype {dtype} (that of the run), got {value.dtype.name}; cast it")
+def _of_the_run(params: Params, setup: Setup) -> Params:
+    """The parameters in the order of the recipe: the norm of the gradient is summed in it, and a file has another."""
+    ordered = {name: params[name] for name in parameter_shapes(setup.recipe)}
+    for name, value in ordered.items():
+        if value.dtype.name != setup.dtype:
+            raise TypeError(f"{name}: expected dtype {setup.dtype} (that of the run), got {value.dtype.name}; cast it")
+    return ordered
 
 
 def train_epoch(setup: Setup, state: State, epoch: int, progress: Progress) -> tuple[State, float]:
@@ -197,7 +201,8 @@ def train_step(setup: Setup, state: State, batch: Batch, epoch: int) -> tuple[St
         states=state.carried,
     )
     clipped, _ = clip_by_global_norm(step.grads, options.clip_norm)
-    params, adam = adam_update(state.params, clipped, state.adam, learning_rate=options.learning_rate)
+    rate = learning_rate(epoch, options.learning_rate, options.learning_rate_drops)
+    params, adam = adam_update(state.params, clipped, state.adam, learning_rate=rate)
     return State(params, adam, step.outputs.states if problem.stateful else None), step
 
 

@@ -22,7 +22,7 @@ RECURRENCE = [
     ("[LSTM.B4]", "params.b", "(1.0 - tanh_c * tanh_c)", "(1.0 - tanh_c)"),
     ("[LSTM.B4] peephole", "params.b", "dc_new = dc_new + da_o * peephole[2]", "dc_new = dc_new + da_o"),
     ("[LSTM.B5] i, f swapped", "params.b", "i, f, g, o = (activations", "f, i, g, o = (activations"),
-    ("[LSTM.B5] c_t for c_t-1", "params.b", "dc_new * c[t] *", "dc_new * c[t + 1] *"),
+    ("[LSTM.B5] c_t for c_t-1", "params.b", "dc_new * c[t],", "dc_new * c[t + 1],"),
     ("[LSTM.B6]", "params.b", "dc_prev = dc_new * f", "dc_prev = dc_new * i"),
     ("[LSTM.B6] peephole", "params.b", "(da[t, :, :2] * peephole[:2]).sum(axis=1)", "da[t, :, 0] * peephole[0]"),
     ("[LSTM.B7] without z", "params.b", "dv = da[t] if m.gates is None else da[t] * m.gates", "dv = da[t]"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from refimpl.data.planted import planted_sentiment, random_labels
-from refimpl.data.planted_sentiment import FLIP, LONGEST, PLANTED_RATE, SHORTEST, tie_probability
+from refimpl.data.planted_sentiment import FLIP, LONGEST, PLANTED, PLANTED_RATE, SHORTEST, WORDS, tie_probability
 from refimpl.noise import Draw
 
 Z_BOUND = 5.0
@@ -52,7 +52,7 @@ def test_texts_have_the_stated_law(planted):
     np.testing.assert_array_equal(texts.mask, np.arange(LONGEST) >= LONGEST - lengths[:, None])
     np.testing.assert_array_equal(texts.ids > 0, texts.mask)
     counts = np.bincount(texts.ids[texts.mask], minlength=len(weights))[1:]
-    expected = np.where(weights[1:] != 0, PLANTED_RATE / 12, (1 - PLANTED_RATE) / 288) * counts.sum()
+    expected = np.where(weights[1:] != 0, PLANTED_RATE / PLANTED, (1 - PLANTED_RATE) / (WORDS - PLANTED)) * counts.sum()
     assert np.all(np.abs(counts - expected) <= Z_BOUND * np.sqrt(expected))
     by_length = np.bincount(lengths)[SHORTEST:]
     assert np.all(np.abs(by_length - 20_000 / 11) <= Z_BOUND * math.sqrt(20_000 / 11))
@@ -68,13 +68,13 @@ def test_labels_follow_the_sign_with_flips_and_coins(planted):
 
 
 def test_a_bag_of_words_finds_the_planted_words(planted):
-    """Least squares on counts: the twelve largest coefficients are the planted words, with their signs."""
+    """Least squares on counts: the largest coefficients are the planted words, with their signs."""
     train = planted.corpus.train
     counts = np.zeros((len(train.targets), len(planted.weights)))
     np.add.at(counts, (np.arange(len(counts))[:, None], train.ids), 1.0)
     counts[:, 0] = 1.0  # the constant, in the place of padding
     found = np.linalg.solve(counts.T @ counts, counts.T @ (train.targets - 0.5))[1:]
-    largest = np.argsort(-np.abs(found))[:12]
+    largest = np.argsort(-np.abs(found))[:PLANTED]
     np.testing.assert_array_equal(np.sort(largest), np.flatnonzero(planted.weights[1:]))
     np.testing.assert_array_equal(np.sign(found[largest]), planted.weights[1:][largest])
     assert (planted.weights == 1).sum() == (planted.weights == -1).sum() == 6

@@ -22,13 +22,16 @@ class Small(NamedTuple):
 
 
 def small(recipe, seed=0, dtype="float64"):
-    """z around 1, deviations around 0.4; read-only, so that a function that modifies its input fails."""
+    """z around 1, deviations around 0.4; the same numbers in every dtype.
+
+    Read-only, so that a function that modifies its input fails.
+    """
     check_recipe(recipe)
     params = {}
     for name, shape in parameter_shapes(recipe).items():
         mean = -1.0 if name.endswith("log_sigma") else float(".z" in name)
         params[name] = (mean + 0.6 * normal(Draw(seed, name), shape)).astype(dtype)
-    drawn = draw_noise(recipe, T, B, seed=seed, step=0, dtype=dtype)
+    drawn = {n: eps.astype(dtype) for n, eps in draw_noise(recipe, T, B, seed=seed, step=0, dtype="float64").items()}
     ids = (words(Draw(seed, "ids"), T * B) % recipe.vocabulary).astype("int64").reshape(T, B)
     for array in (*params.values(), *drawn.values(), ids):
         array.flags.writeable = False

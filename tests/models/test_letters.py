@@ -1,4 +1,4 @@
-"""Recipes by letters: every combination builds, has the expected parameters, and its gradients are like its parameters."""
+"""Recipes by letters: every combination builds and has the expected parameters, and gradients like its parameters."""
 
 import itertools
 
@@ -165,7 +165,7 @@ def estimators(recipe):
 
 
 def test_which_trick_samples_which_matrix():
-    """The table of the 2018 code: RT for all but the output of the character model (LRT, shared) and of classifiers (LRT)."""
+    """2018 code: RT for all but the output of the character model (LRT, shared over time) and of classifiers (LRT)."""
     character = estimators(character_model("LCCL", vocabulary=V, size=H))
     assert character == {"lstm.W_x": "rt", "lstm.W_h": "rt", "output.W": "lrt_shared"}
     word = estimators(word_model("LCCL", vocabulary=V, sizes=(H, H)))

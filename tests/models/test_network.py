@@ -6,6 +6,7 @@
 import numpy as np
 import pytest
 
+from refimpl.layers.lstm_recurrence import LSTMState
 from refimpl.models.letters import character_model, text_classifier, word_model
 from refimpl.models.network import initial_states, network_backward, network_forward
 from refimpl.models.recipe import Embedding, Output, Recipe, Recurrent, Weight
@@ -27,13 +28,9 @@ def assert_close(ours, expected):
 def states_of(recipe, seed=3):
     """States as carried from a segment before, one (h, c) for each layer."""
     return tuple(
-        state._replace(h=normal(Draw(seed, "h"), state.h.shape), c=normal(Draw(seed, "c"), state.c.shape))
-        for state in initial_states({f"{layer.name}.b": np.zeros(1) for layer in recipe.layers}, recipe_without(recipe), B)
+        LSTMState(*(normal(Draw(seed, f"{layer.name}.{which}"), (B, layer.size)) for which in "hc"))
+        for layer in recipe.layers
     )
-
-
-def recipe_without(recipe):
-    return recipe._replace(layers=tuple(layer._replace(trainable_state=False) for layer in recipe.layers))
 
 
 # --- values -----------------------------------------------------------------------------------------------------------
@@ -102,7 +99,7 @@ def vbd(gates, **layer):
 @pytest.mark.parametrize("gates", ["own", "shared"])
 @pytest.mark.parametrize("z_x", [None, "ard"])
 def test_binary_dropout_by_loop(gates, z_x):
-    """Masks of word types, of x and h on their way into the gates, and of the dense layer's input, each at its own rate."""
+    """Masks of word types, of x and h on their way into the gates, of the dense layer's input; each at its own rate."""
     model = small(vbd(gates, z_x=z_x), seed=2)
     outputs = run(model)
     params, drawn = model.params, model.drawn
@@ -190,8 +187,9 @@ def test_objects_may_change_places_with_their_noise(letters):
     moved = {}
     for name, eps in model.drawn.items():
         moved[name] = eps[order] if ".z" in name else eps[:, order] if name == "output.W" else eps
-    before, after = run(model, mask=left_mask()), run(
-        model, model.ids[:, order], drawn=moved, mask=left_mask()[:, order]
+    before, after = (
+        run(model, mask=left_mask()),
+        run(model, model.ids[:, order], drawn=moved, mask=left_mask()[:, order]),
     )
     assert_close(after.logits, before.logits[order])
     z = [name for name in model.drawn if ".z" in name]

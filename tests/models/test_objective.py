@@ -58,7 +58,7 @@ def test_value_by_loop(case, reduction):
 
 @pytest.mark.parametrize("case", CASES)
 def test_gradient(case):
-    model, shape, targets = CASES[case]
+    model, _, targets = CASES[case]
     results = gradcheck(
         lambda logits, targets: objective_forward(logits, targets, model),
         lambda dloss, cache: {"logits": objective_backward(dloss, cache)},

@@ -1,4 +1,4 @@
-"""Names, shapes and starting values: orthogonal and uniform matrices gate by gate, z at 1, the kept share at the start."""
+"""Names, shapes, starting values: orthogonal and uniform matrices gate by gate, z at 1, the kept share at the start."""
 
 import math
 

@@ -1,6 +1,7 @@
 """Checkpoints: a round trip bit for bit, every kind of damage, and a disk that is full."""
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_arrays_are_moved_to_the_device(tmp_path):
 def test_a_flipped_bit_in_any_byte_of_the_header_is_found(tmp_path):
     """Among them: a name, a shape, a dtype, the number of the epoch, the configuration."""
     path = tmp_path / "a"
-    stored = checkpoint()._replace(m={}, v={})
+    stored = checkpoint()._replace(params={"output.b": np.ones(3, "float32")}, m={}, v={})
     save_checkpoint(path, stored)
     whole = path.read_bytes()
     header = 8 + int.from_bytes(whole[:8], "little")
@@ -100,9 +101,10 @@ def test_a_file_cut_short_anywhere_or_too_long_is_refused(tmp_path):
         load_checkpoint(path)
 
 
-def bfloat16_file():
+def bfloat16_file(metadata=None):
     """Of a framework that has a dtype that NumPy does not have."""
-    header = b'{"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}'
+    tensor = {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}
+    header = json.dumps({"a": tensor} | ({"__metadata__": metadata} if metadata else {})).encode()
     return len(header).to_bytes(8, "little") + header + bytes(4)
 
 
@@ -121,7 +123,7 @@ def test_a_file_of_somebody_else_is_refused(tmp_path, content):
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"x" * 1000, b"PK\x03\x04" + bytes(100), b"\xff" * 64])
+@pytest.mark.parametrize("content", [b"", bfloat16_file({"format": FORMAT}), b"x" * 1000, b"PK\x03\x04" + bytes(100), b"\xff" * 64])
 def test_something_else_altogether_is_refused(tmp_path, content):
     path = tmp_path / "a"
     path.write_bytes(content)

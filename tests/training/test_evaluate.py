@@ -76,6 +76,17 @@ def test_state_is_carried_from_segment_to_segment():
     assert abs(forgetful / expected - 1.0) > 1e-4
 
 
+def test_windows_carry_nothing_from_batch_to_batch():
+    """600 windows come in batches of 256."""
+    params, recipe, problem = case("characters")
+    problem = problem._replace(corpus=tiny.language(valid=1202), length=2)
+    table = logits_of(np.arange(tiny.SYMBOLS)[None], params, recipe)[0]
+    pairs = problem.corpus.valid[:1200].reshape(600, 2)
+    expected = nll(table[pairs[:, 0]], pairs[:, 1]) / math.log(2.0)
+    assert len(list(evaluation_batches(problem, "valid"))) == 3
+    assert evaluate(params, recipe, problem, "valid", threshold=None) == pytest.approx(expected, rel=1e-13)
+
+
 def test_accuracy_of_texts_alone_and_without_padding():
     params, recipe, problem = case("texts")
     right = 0

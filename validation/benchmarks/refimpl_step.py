@@ -1,4 +1,4 @@
-"""The refimpl side of step_vs_torch: the same step by refimpl's own training loop, and the inputs that both sides get."""
+"""The refimpl side of step_vs_torch: the step of refimpl's own training loop, and the inputs that both sides get."""
 
 from typing import Any, NamedTuple
 

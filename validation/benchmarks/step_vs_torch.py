@@ -9,6 +9,7 @@ included. Exit code 1: they disagree, or at paper size a limit is missed.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -47,10 +48,8 @@ class Worker:
     def ask(self, request: str) -> dict[str, Any]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # a worker that has ended gives no answer below
             print(request, file=self.process.stdin)
-        except BrokenPipeError:
-            pass
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit(f"the {self.side} worker ended at {request!r}, code {self.process.wait()}")
@@ -63,6 +62,7 @@ class Worker:
 
 
 def main() -> int:
+    """Parse, then measure, or be a worker; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=("small", "paper"), default="paper")
     parser.add_argument("--threads", type=int, default=2)
@@ -157,6 +157,7 @@ def compare(losses: dict[str, float], folder: Path) -> dict[str, Any]:
 
 
 def print_table(record: dict[str, Any]) -> None:
+    """The record in a few lines."""
     agreement = record["agreement"]
     worst = max(agreement["gradients"], key=agreement["gradients"].get)
     print(
@@ -217,6 +218,7 @@ def work(arguments: argparse.Namespace) -> int:
 
 
 def refimpl_side(arguments: argparse.Namespace, params: dict[str, Any], inputs: dict[str, Any]) -> tuple[Any, Any]:
+    """What is timed in refimpl's worker, and what it runs on."""
     from refimpl_step import SIZES, RefimplStep
 
     from refimpl.training.environment import environment
@@ -226,6 +228,7 @@ def refimpl_side(arguments: argparse.Namespace, params: dict[str, Any], inputs: 
 
 
 def torch_side(arguments: argparse.Namespace, params: dict[str, Any], inputs: dict[str, Any]) -> tuple[Any, Any]:
+    """The same in PyTorch's."""
     import torch
     from torch_step import TorchStep
 

@@ -1,4 +1,4 @@
-"""The PyTorch side of step_vs_torch: one training step of the SparseVD character LSTM, as a PyTorch user would write it.
+"""The PyTorch side of step_vs_torch: one training step of the SparseVD character LSTM, as its users would write it.
 
 Needs torch and NumPy, nothing else, so that any interpreter with torch can run it. Weights are in PyTorch's own layout,
 (4H, D) with gates i, f, g, o; ``from_refimpl`` and ``to_refimpl`` turn the axes.
@@ -16,7 +16,7 @@ Tensors = dict[str, torch.Tensor]
 
 
 def from_refimpl(name: str, value: np.ndarray) -> torch.Tensor:
-    """An array of refimpl's in PyTorch's layout: W_x (V, 4, H) and W_h (H, 4, H) as (4H, V) and (4H, H), b (4, H) as (4H,)."""
+    """An array of refimpl's in PyTorch's layout: W_x (V, 4, H) as (4H, V), W_h (H, 4, H) as (4H, H), b as (4H,)."""
     if name.startswith("lstm.W"):
         value = value.reshape(value.shape[0], -1).T
     elif name == "lstm.b":
@@ -33,7 +33,7 @@ def to_refimpl(name: str, value: torch.Tensor) -> np.ndarray:
 
 
 class TorchStep:
-    """Parameters and optimiser. ``loss`` is the objective for given noise, ``step`` a training step with fresh noise."""
+    """Parameters and optimiser. ``loss`` is the objective for given noise, ``step`` trains with fresh noise."""
 
     def __init__(self, params: dict[str, np.ndarray], x: np.ndarray, y: np.ndarray, n_terms: int, seed: int) -> None:
         self.params: Tensors = {n: from_refimpl(n, value).requires_grad_() for n, value in params.items()}
@@ -84,7 +84,7 @@ class TorchStep:
 
 
 def kl_rnn2018(mu: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
-    """KL of all weights together, as the 2018 code approximates it; 1e-20 keeps the derivative finite at a mean of 0."""
+    """KL of all weights together, as the 2018 code has it; 1e-20 keeps the derivative finite at a mean of 0."""
     log_alpha = torch.clamp(2.0 * log_sigma - torch.log(mu * mu + 1e-20), -LOG_ALPHA_CLIP, LOG_ALPHA_CLIP)
     kl = 0.5 * torch.log1p(torch.exp(-log_alpha)) - 0.64 * torch.sigmoid(1.5 * (log_alpha + 1.3)) - 0.03
     return kl.sum()

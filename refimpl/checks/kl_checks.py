@@ -1,0 +1,208 @@
+"""Audit, family KL: every divergence from independent sides (math of chapter KL; S002, S004, Molchanov 2017)."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from refimpl.arrays import Array
+from refimpl.bayes.kl import KL_DIVERGENCES
+from refimpl.checks.cases_common import normals
+from refimpl.checks.kl_oracles import (
+    C0,
+    MOLCHANOV,
+    RNN2018,
+    S004_ROUNDED,
+    KLFunction,
+    at_best_precision,
+    by_quadrature,
+    fitted,
+    slope_by_dawson,
+    standard_normal_by_quadrature,
+)
+from refimpl.checks.planting import About, run_check
+from refimpl.checks.result import CheckResult
+
+FAMILY = "KL"
+QUADRATURE = 1e-11  # the quadrature is asked for 1e-13 in each of at most six pieces; log t is singular at 0
+PRINTED = 0.51e-6  # the documented maxima are printed with 6 decimals
+RELATIVE = 1e-13  # some hundred roundings
+
+Pair = tuple[KLFunction, KLFunction]  # KL and its derivative by mu
+
+
+def kl_checks() -> list[CheckResult]:
+    """Exact value and slope, the maxima of the approximations' errors, both ends, mu = 0, ARD and the normal prior."""
+    return [_value(), _slope(), *_fits(), *_largest_errors(), _ends(), _zero_mean(), _ard(), _standard_normal()]
+
+
+def kl_value(name: str) -> KLFunction:
+    """mu, log_sigma -> KL of each weight, not clipped; the 2018 code's without its constant -0.67."""
+    divergence, constant = KL_DIVERGENCES[name], 0.67 if name == "rnn2018" else 0.0
+    options: dict[str, Any] = {"log_alpha_clip": None} if divergence.clips else {}
+    return lambda mu, log_sigma: divergence.forward(mu, log_sigma, **options)[0] + constant
+
+
+def kl_dmu(name: str) -> KLFunction:
+    """mu, log_sigma -> dKL/dmu of each weight."""
+    divergence = KL_DIVERGENCES[name]
+    options: dict[str, Any] = {"log_alpha_clip": None} if divergence.clips else {}
+    return lambda mu, log_sigma: divergence.backward(1.0, divergence.forward(mu, log_sigma, **options)[1]).mu
+
+
+def posteriors(log_alpha: Array) -> tuple[Array, Array]:
+    """mu of both signs and log sigma of various sizes that have the given log alpha."""
+    log_sigma = normals(0, "audit.log_sigma", len(log_alpha), mean=-1.0)
+    return np.exp(log_sigma - 0.5 * log_alpha) * np.where(np.arange(len(log_alpha)) % 2, -1.0, 1.0), log_sigma
+
+
+def sigma_for_variance(kl: KLFunction) -> KLFunction:
+    """log sigma read as log sigma^2."""
+    return lambda mu, log_sigma: kl(mu, 0.5 * log_sigma)
+
+
+def _value() -> CheckResult:
+    mu, log_sigma = posteriors(np.linspace(-7.0, 8.0, 31))
+    oracle = [by_quadrature(m, s) for m, s in zip(mu, np.exp(log_sigma), strict=True)]
+
+    def measure(kl: KLFunction) -> float:
+        return float(np.max(np.abs(kl(mu, log_sigma) - oracle)))
+
+    about = About(FAMILY, "log-uniform, exact value", "31 values of log alpha from -7 to 8 against the quadrature of "
+                  "E log|eps + mu/sigma| + C0", "a wrong series, a wrong constant, sigma for sigma^2")  # fmt: skip
+    right = kl_value("log_uniform")
+    return run_check(about, measure, right, QUADRATURE, planted="sigma in place of sigma^2", wrong=sigma_for_variance(right))
+
+
+def _slope() -> CheckResult:
+    log_alpha = np.linspace(-12.0, 12.0, 481)
+    mu, log_sigma = posteriors(log_alpha)
+    oracle = slope_by_dawson(log_alpha)
+
+    def measure(dmu: KLFunction) -> float:
+        slope = -0.5 * mu * dmu(mu, log_sigma)  # log alpha = 2 log sigma - 2 log|mu|
+        return float(np.max(np.abs(slope / oracle - 1.0)))
+
+    about = About(FAMILY, "log-uniform, exact slope", "dKL/dlog alpha by the hand-written gradient against -x F(x) with "
+                  "SciPy's Dawson integral, relative", "a slope that belongs to another KL, or changes series badly")  # fmt: skip
+    return run_check(about, measure, kl_dmu("log_uniform"), RELATIVE,
+                     planted="the slope of Molchanov's fit", wrong=kl_dmu("molchanov2017"))  # fmt: skip
+
+
+def _fits() -> list[CheckResult]:
+    mu, log_sigma = posteriors(np.linspace(-12.0, 12.0, 481))
+
+    def measure(printed: KLFunction, kl: KLFunction) -> float:
+        return float(np.max(np.abs(kl(mu, log_sigma) - printed(mu, log_sigma))))
+
+    what = "all of log alpha from -12 to 12 against the formula as it is printed, in log alpha"
+    catches = "a rounded or mistyped constant, a sign, log alpha confused with log sigma - log|mu|"
+    rows = [("molchanov2017", MOLCHANOV, "S004's rounded constants", fitted(*S004_ROUNDED)),
+            ("rnn2018", RNN2018, "log sigma - log|mu| for log alpha",
+             lambda mu, log_sigma: fitted(*RNN2018)(np.sqrt(np.abs(mu)), 0.5 * log_sigma))]  # fmt: skip
+    return [
+        run_check(About(FAMILY, f"{name}, as printed", what, catches), partial(measure, fitted(*constants)),
+                  kl_value(name), RELATIVE, planted=planted, wrong=wrong)
+        for name, constants, planted, wrong in rows
+    ]  # fmt: skip
+
+
+def _largest_errors() -> list[CheckResult]:
+    grids = {"molchanov2017": 12.0, "rnn2018": 12.0, "S004's rounding": 12.0, "ard": 8.0}
+    rows: list[tuple[str, float, KLFunction, str, KLFunction]] = [
+        ("molchanov2017", 0.009375, kl_value("molchanov2017"), "k1 = 0.6 in place of 0.63576", fitted(0.6, *MOLCHANOV[1:])),
+        ("rnn2018", 0.012893, kl_value("rnn2018"), "k2 = 1.87 in place of 1.95", fitted(0.64, 1.87, 1.5)),
+        ("S004's rounding", 0.013762, fitted(*S004_ROUNDED), "the unrounded constants", fitted(*MOLCHANOV)),
+        ("ard", 0.634846, kl_value("ard"), "without the square, log(1 + |mu|/sigma)/2",
+         lambda mu, log_sigma: 0.5 * np.log1p(np.abs(mu) * np.exp(-log_sigma))),
+    ]  # fmt: skip
+    exact = kl_value("log_uniform")
+
+    def largest(limit: float, expected: float, kl: KLFunction) -> float:
+        log_alpha = np.linspace(-limit, limit, int(200 * limit) + 1)
+        posterior = posteriors(log_alpha)
+        return float(abs(np.max(np.abs(kl(*posterior) - exact(*posterior))) - expected))
+
+    def spread(kl: KLFunction) -> float:
+        posterior = posteriors(np.linspace(-10.0, 0.0, 2001))
+        return abs(0.5 * float(np.ptp(kl(*posterior) - exact(*posterior))) - 0.020155)
+
+    catches = "a wrong constant: the maximum then differs from the documented one, above or below"
+    checks = [
+        run_check(About(FAMILY, f"largest error of {name}", f"largest |KL - exact| for log alpha within ±{grids[name]:g} is the "
+                        f"documented {expected}; the figure is the distance from it", catches),
+                  partial(largest, grids[name], expected), kl, PRINTED, planted=planted, wrong=wrong)
+        for name, expected, kl, planted, wrong in rows
+    ]  # fmt: skip
+    about = About(FAMILY, "largest error of kingma2015", "with the best constant, for alpha <= 1, it is the documented 0.020155; "
+                  "the figure is the distance from it", catches)  # fmt: skip
+
+    def wrong_sign(mu: Array, log_sigma: Array) -> Array:
+        alpha = np.exp(2.0 * log_sigma) / (mu * mu)
+        return -0.5 * np.log(alpha) - 1.16145124 * alpha - 1.50204118 * alpha**2 - 0.58629921 * alpha**3
+
+    return [*checks, run_check(about, spread, kl_value("kingma2015"), PRINTED,
+                               planted="c2 with the other sign", wrong=wrong_sign)]  # fmt: skip
+
+
+def _ends() -> CheckResult:
+    """At log alpha = -60 and 40: the next terms of the expansions are below 1e-17."""
+    expected = {"log_uniform": C0, "molchanov2017": 0.63576, "rnn2018": 0.64, "ard": 0.0}
+    low, high = (posteriors(np.array([a])) for a in (-60.0, 40.0))
+
+    def measure(sign: float) -> float:
+        errors = []
+        for name, constant in expected.items():
+            kl = kl_value(name)
+            errors += [abs(float(sign * kl(*low)[0]) - 30.0 - constant) / 30.0, abs(float(sign * kl(*high)[0]))]
+        return max(errors)
+
+    about = About(FAMILY, "limits at both ends", "for alpha -> infinity every KL is 0; for alpha -> 0 it is -log(alpha)/2 plus "
+                  "(gamma + log 2)/2 (exact), 0.63576 (Molchanov), 0.64 (2018 code), 0 (ARD)",
+                  "-KL, as S002 and S004 print some of the formulas; a shifted constant; overflow")  # fmt: skip
+    return run_check(about, measure, 1.0, RELATIVE, planted="-KL in place of KL (S004 eq. 5-6 as printed)", wrong=-1.0)
+
+
+def _zero_mean() -> CheckResult:
+    """Near mu = 0 the exact KL is mu^2 / (2 sigma^2), so dKL/dmu = mu / sigma^2 up to mu^3."""
+    mu = np.array([1e-9, -1e-12, 1e-30, -1e-100, 1e-200])
+    log_sigma = np.array([-1.0, -2.0, -3.0, 0.5, -1.0])
+
+    def measure(dmu: KLFunction) -> float:
+        relative = np.abs(dmu(mu, log_sigma) / (mu * np.exp(-2.0 * log_sigma)) - 1.0)
+        at_zero = np.abs(dmu(np.zeros(1), np.array([-3.0])))
+        return float(np.max(np.concatenate([relative, at_zero])))
+
+    exact = kl_dmu("log_uniform")
+
+    def literal(mu: Array, log_sigma: Array) -> Array:
+        """By log alpha = 2 log sigma - log mu^2 and the chain rule, as it is usually written."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return slope_by_dawson(2.0 * log_sigma - np.log(mu * mu)) * (-2.0 / mu)
+
+    about = About(FAMILY, "analytic at mu = 0", "dKL/dmu / (mu / sigma^2) - 1 for |mu| from 1e-9 to 1e-200, and exactly 0 at "
+                  "mu = 0, where log alpha is infinite", "log(mu^2), which is NaN at 0, or a floor inside it, which bends it")  # fmt: skip
+    return run_check(about, measure, exact, RELATIVE, planted="the literal log(mu^2): NaN", wrong=literal)
+
+
+def _against(oracle: Callable[[float, float], float], kl: KLFunction) -> float:
+    mu, log_sigma = posteriors(np.linspace(-4.0, 4.0, 9))
+    expected = [oracle(m, s) for m, s in zip(mu, np.exp(log_sigma), strict=True)]
+    return float(np.max(np.abs(kl(mu, log_sigma) - expected)))
+
+
+def _ard() -> CheckResult:
+    about = About(FAMILY, "ARD at the best precision", "against the minimum over tau of KL(N(mu, sigma^2) || N(0, 1/tau)), "
+                  "found by golden sections", "S002's minus sign; a best tau of 1/mu^2")  # fmt: skip
+    right = kl_value("ard")
+    return run_check(about, partial(_against, at_best_precision), right, QUADRATURE, planted="S002's sign, -KL",
+                     wrong=lambda mu, log_sigma: -right(mu, log_sigma))  # fmt: skip
+
+
+def _standard_normal() -> CheckResult:
+    about = About(FAMILY, "standard normal prior", "against the quadrature of q log(q/p)", "sigma for sigma^2, a lost 1/2")
+    right = kl_value("standard_normal")
+    return run_check(about, partial(_against, standard_normal_by_quadrature), right, QUADRATURE,
+                     planted="sigma in place of sigma^2", wrong=sigma_for_variance(right))  # fmt: skip
