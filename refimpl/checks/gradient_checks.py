@@ -20,7 +20,8 @@ SWAPPED = [1, 0, 2, 3]  # f, i, g, o
 
 # What the check of a group of cases would have caught, by the beginning of their names.
 CATCHES = {
-    "lstm": "a wrong step, gate, mask or multiplier anywhere in backpropagation through time; a forgotten peephole path",
+    "lstm": "a wrong step, gate, mask or multiplier anywhere in backpropagation through time; a forgotten peephole "
+    "path",
     "recurrence": "the same with a recurrent matrix drawn for each object",
     "rnn": "a lost path through time, masked steps that leak, a forgotten initial state",
     "gate_input": "gate axis and input axis confused, multipliers that differ by gate summed wrongly",
@@ -53,7 +54,8 @@ def gradient_checks(names: list[str] | None = None) -> tuple[list[CheckResult], 
             CheckResult(
                 FAMILY,
                 case.name,
-                f"{_functions(case)}: {len(found)} gradients, {sum(leaf.entries for leaf in found)} entries, against the "
+                f"{_functions(case)}: {len(found)} gradients, {sum(leaf.entries for leaf in found)} entries, against "
+                "the "
                 f"complex step; worst {worst.leaf}" + (f" ({worst.note})" if worst.note else ""),
                 CATCHES.get(case.name.partition("/")[0], CATCHES_OF_OTHERS),
                 figure=worst.error,

@@ -9,7 +9,7 @@ from refimpl.arrays import Array
 from refimpl.checks.cases_common import padding_mask
 from refimpl.checks.planting import About, gap, run_check
 from refimpl.checks.result import CheckResult
-from refimpl.checks.value_checks import D, H, SEED, B, T, lstm_inputs
+from refimpl.checks.value_checks import SEED, B, D, H, T, lstm_inputs
 from refimpl.layers.gate_input import gate_input_forward, token_input_forward
 from refimpl.layers.lstm import LSTMMultipliers, lstm_backward, lstm_forward
 from refimpl.layers.lstm_recurrence import LSTMOutputs, LSTMState
@@ -72,8 +72,10 @@ def _padding(side: str) -> CheckResult:
         "right": ("the mask is ignored for c", _without_mask_on_c),
         "left": ("the padding stands on the wrong side", other_side),
     }[side]
-    about = About(FAMILY, f"padding on the {side} is a shorter sequence", "two objects of 4 and 5 steps in a batch of 6 against each "
-                  "alone: h of all real steps, last h and c", "padding that changes h or c, a mask on the wrong side")  # fmt: skip
+    about = About(FAMILY, f"padding on the {side} is a shorter "
+                          "sequence", "two objects of 4 and 5 steps in a batch of 6 against each "
+                  "alone: h of all real steps, last h and "
+                  "c", "padding that changes h or c, a mask on the wrong side")  # fmt: skip
     return run_check(about, measure, lstm_forward, ROUNDING, planted=planted, wrong=wrong)
 
 
@@ -107,7 +109,8 @@ def _masked_gradients() -> CheckResult:
     def without_mask(doutputs: LSTMOutputs, cache: Any) -> Any:
         return lstm_backward(doutputs, cache._replace(recurrence=cache.recurrence._replace(mask=None)))
 
-    about = About(FAMILY, "padded steps have no gradient", "dx on padded steps is 0, and other numbers there change no gradient",
+    about = About(FAMILY, "padded steps have no "
+                          "gradient", "dx on padded steps is 0, and other numbers there change no gradient",
                   "a backward pass that forgets the mask")  # fmt: skip
     return run_check(about, measure, lstm_backward, ROUNDING, planted="the mask is ignored in the backward pass",
                      wrong=without_mask)  # fmt: skip
@@ -128,7 +131,8 @@ def _split() -> CheckResult:
             gap((before.state, together), (lambda g: (g.state, g.params))(lstm_backward(d, cache))),
         )
 
-    about = About(FAMILY, "a sequence split in two is the whole", "outputs, and all gradients with the cotangent of the carried state",
+    about = About(FAMILY, "a sequence split in two is the "
+                          "whole", "outputs, and all gradients with the cotangent of the carried state",
                   "a state that is reset or half carried, a final state without a cotangent of its own")  # fmt: skip
     return run_check(about, measure, lambda state: state, ROUNDING, planted="c is reset at the cut",
                      wrong=lambda state: state._replace(c=0.0 * state.c))  # fmt: skip
@@ -163,7 +167,8 @@ def _future() -> CheckResult:
     def one_ahead(**inputs: Any) -> Any:
         return lstm_forward(**(inputs | {"x": np.roll(inputs["x"], -1, axis=0)}))
 
-    about = About(FAMILY, "the future has no influence", "other inputs from step 4 on leave the first three steps as they are",
+    about = About(FAMILY, "the future has no "
+                          "influence", "other inputs from step 4 on leave the first three steps as they are",
                   "inputs and targets out of step, which makes a language model see its answer")  # fmt: skip
     return run_check(about, measure, lstm_forward, ROUNDING, planted="the input is one step ahead", wrong=one_ahead)
 
@@ -179,7 +184,8 @@ def _tokens() -> CheckResult:
     def next_id(ids: Array, W_x: Array, multiplier: Array) -> Any:
         return token_input_forward((ids + 1) % D, W_x, multiplier)
 
-    about = About(FAMILY, "a token is a one-hot input", "look-up of rows with z for each word against the product with one-hot rows",
+    about = About(FAMILY, "a token is a one-hot "
+                          "input", "look-up of rows with z for each word against the product with one-hot rows",
                   "ids shifted by one, z of another word")  # fmt: skip
     return run_check(about, measure, token_input_forward, ROUNDING, planted="ids are one too high", wrong=next_id)
 
@@ -197,7 +203,8 @@ def _without_noise() -> CheckResult:
         return gap(noisy.logits, means.logits)
 
     recipe = character_model("LLLL", vocabulary=D, size=H)
-    about = About(FAMILY, "without variance the model is deterministic", "logits of a character model (all weights and z random, LRT "
+    about = About(FAMILY, "without variance the model is "
+                          "deterministic", "logits of a character model (all weights and z random, LRT "
                   "output) with sigma = 0 and a variance floor of 0, against those of its means",
                   "noise that does not vanish with sigma, means and draws that take different paths")  # fmt: skip
     return run_check(about, measure, recipe._replace(var_floor=0.0), ROUNDING,

@@ -1,6 +1,5 @@
 """Audit, family KL: every divergence from independent sides (math of chapter KL; S002, S004, Molchanov 2017)."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -73,7 +72,9 @@ def _value() -> CheckResult:
     about = About(FAMILY, "log-uniform, exact value", "31 values of log alpha from -7 to 8 against the quadrature of "
                   "E log|eps + mu/sigma| + C0", "a wrong series, a wrong constant, sigma for sigma^2")  # fmt: skip
     right = kl_value("log_uniform")
-    return run_check(about, measure, right, QUADRATURE, planted="sigma in place of sigma^2", wrong=sigma_for_variance(right))
+    return run_check(
+        about, measure, right, QUADRATURE, planted="sigma in place of sigma^2", wrong=sigma_for_variance(right)
+    )
 
 
 def _slope() -> CheckResult:
@@ -85,8 +86,10 @@ def _slope() -> CheckResult:
         slope = -0.5 * mu * dmu(mu, log_sigma)  # log alpha = 2 log sigma - 2 log|mu|
         return float(np.max(np.abs(slope / oracle - 1.0)))
 
-    about = About(FAMILY, "log-uniform, exact slope", "dKL/dlog alpha by the hand-written gradient against -x F(x) with "
-                  "SciPy's Dawson integral, relative", "a slope that belongs to another KL, or changes series badly")  # fmt: skip
+    about = About(FAMILY, "log-uniform, exact "
+                          "slope", "dKL/dlog alpha by the hand-written gradient against -x F(x) with "
+                  "SciPy's Dawson integral, "
+                  "relative", "a slope that belongs to another KL, or changes series badly")  # fmt: skip
     return run_check(about, measure, kl_dmu("log_uniform"), RELATIVE,
                      planted="the slope of Molchanov's fit", wrong=kl_dmu("molchanov2017"))  # fmt: skip
 
@@ -131,12 +134,14 @@ def _largest_errors() -> list[CheckResult]:
 
     catches = "a wrong constant: the maximum then differs from the documented one, above or below"
     checks = [
-        run_check(About(FAMILY, f"largest error of {name}", f"largest |KL - exact| for log alpha within ±{grids[name]:g} is the "
+        run_check(About(FAMILY, "largest error of "
+                                f"{name}", f"largest |KL - exact| for log alpha within ±{grids[name]:g} is the "
                         f"documented {expected}; the figure is the distance from it", catches),
                   partial(largest, grids[name], expected), kl, PRINTED, planted=planted, wrong=wrong)
         for name, expected, kl, planted, wrong in rows
     ]  # fmt: skip
-    about = About(FAMILY, "largest error of kingma2015", "with the best constant, for alpha <= 1, it is the documented 0.020155; "
+    about = About(FAMILY, "largest error of "
+                          "kingma2015", "with the best constant, for alpha <= 1, it is the documented 0.020155; "
                   "the figure is the distance from it", catches)  # fmt: skip
 
     def wrong_sign(mu: Array, log_sigma: Array) -> Array:
@@ -159,7 +164,8 @@ def _ends() -> CheckResult:
             errors += [abs(float(sign * kl(*low)[0]) - 30.0 - constant) / 30.0, abs(float(sign * kl(*high)[0]))]
         return max(errors)
 
-    about = About(FAMILY, "limits at both ends", "for alpha -> infinity every KL is 0; for alpha -> 0 it is -log(alpha)/2 plus "
+    about = About(FAMILY, "limits at both "
+                          "ends", "for alpha -> infinity every KL is 0; for alpha -> 0 it is -log(alpha)/2 plus "
                   "(gamma + log 2)/2 (exact), 0.63576 (Molchanov), 0.64 (2018 code), 0 (ARD)",
                   "-KL, as S002 and S004 print some of the formulas; a shifted constant; overflow")  # fmt: skip
     return run_check(about, measure, 1.0, RELATIVE, planted="-KL in place of KL (S004 eq. 5-6 as printed)", wrong=-1.0)
@@ -182,8 +188,10 @@ def _zero_mean() -> CheckResult:
         with np.errstate(divide="ignore", invalid="ignore"):
             return slope_by_dawson(2.0 * log_sigma - np.log(mu * mu)) * (-2.0 / mu)
 
-    about = About(FAMILY, "analytic at mu = 0", "dKL/dmu / (mu / sigma^2) - 1 for |mu| from 1e-9 to 1e-200, and exactly 0 at "
-                  "mu = 0, where log alpha is infinite", "log(mu^2), which is NaN at 0, or a floor inside it, which bends it")  # fmt: skip
+    about = About(FAMILY, "analytic at mu = "
+                          "0", "dKL/dmu / (mu / sigma^2) - 1 for |mu| from 1e-9 to 1e-200, and exactly 0 at "
+                  "mu = 0, where log alpha is "
+                  "infinite", "log(mu^2), which is NaN at 0, or a floor inside it, which bends it")  # fmt: skip
     return run_check(about, measure, exact, RELATIVE, planted="the literal log(mu^2): NaN", wrong=literal)
 
 
@@ -194,7 +202,8 @@ def _against(oracle: Callable[[float, float], float], kl: KLFunction) -> float:
 
 
 def _ard() -> CheckResult:
-    about = About(FAMILY, "ARD at the best precision", "against the minimum over tau of KL(N(mu, sigma^2) || N(0, 1/tau)), "
+    about = About(FAMILY, "ARD at the best "
+                          "precision", "against the minimum over tau of KL(N(mu, sigma^2) || N(0, 1/tau)), "
                   "found by golden sections", "S002's minus sign; a best tau of 1/mu^2")  # fmt: skip
     right = kl_value("ard")
     return run_check(about, partial(_against, at_best_precision), right, QUADRATURE, planted="S002's sign, -KL",
@@ -202,7 +211,9 @@ def _ard() -> CheckResult:
 
 
 def _standard_normal() -> CheckResult:
-    about = About(FAMILY, "standard normal prior", "against the quadrature of q log(q/p)", "sigma for sigma^2, a lost 1/2")
+    about = About(
+        FAMILY, "standard normal prior", "against the quadrature of q log(q/p)", "sigma for sigma^2, a lost 1/2"
+    )
     right = kl_value("standard_normal")
     return run_check(about, partial(_against, standard_normal_by_quadrature), right, QUADRATURE,
                      planted="sigma in place of sigma^2", wrong=sigma_for_variance(right))  # fmt: skip

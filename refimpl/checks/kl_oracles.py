@@ -31,7 +31,9 @@ def by_quadrature(mu: float, sigma: float) -> float:
         return math.log(t) * (math.exp(-0.5 * (t - q) ** 2) + math.exp(-0.5 * (t + q) ** 2)) / math.sqrt(2.0 * math.pi)
 
     ends = sorted({0.0, 1.0, max(q - 8.0, 0.0), q, q + 8.0, q + FAR})
-    pieces = [quad(integrand, a, b, epsabs=1e-13, epsrel=1e-13, limit=200)[0] for a, b in zip(ends, ends[1:], strict=False)]
+    pieces = [
+        quad(integrand, a, b, epsabs=1e-13, epsrel=1e-13, limit=200)[0] for a, b in zip(ends, ends[1:], strict=False)
+    ]
     return math.fsum(pieces) + C0
 
 

@@ -141,6 +141,8 @@ def covariance_bars() -> list[CovarianceBar]:
         ("LRT, draw shared over time", lrt(1), noise_shared),
     ]
     return [
-        CovarianceBar(name, covariance(y, left, right), covariance_error(left, right, law(left, right)), law(left, right))
+        CovarianceBar(
+            name, covariance(y, left, right), covariance_error(left, right, law(left, right)), law(left, right)
+        )
         for name, y, law in rows
     ]

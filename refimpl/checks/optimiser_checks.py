@@ -69,7 +69,9 @@ def _adam() -> list[CheckResult]:
         gradients = [_arrays(10 + step, scale) for step in range(STEPS)]
         new, state = _arrays(1), adam_init(_arrays(1))
         for grads in gradients:
-            new, state = update(new, grads, state, learning_rate=LEARNING_RATE, beta1=beta1, beta2=beta2, epsilon=epsilon)
+            new, state = update(
+                new, grads, state, learning_rate=LEARNING_RATE, beta1=beta1, beta2=beta2, epsilon=epsilon
+            )
         expected = {
             name: np.array([scalar_adam(float(p), [float(g[name].flat[i]) for g in gradients], *rates)
                             for i, p in enumerate(start.flat)]).reshape(start.shape)
@@ -147,12 +149,15 @@ def _kl_once() -> list[CheckResult]:
 
     def measure(problem: Problem, recipe: Recipe, count: Callable[[Problem, Batch], int]) -> float:
         params = initialise(recipe, 1, "float64")
-        params |= {name: normals(1, name, *p.shape, mean=-2.0 * name.endswith("log_sigma")) for name, p in params.items()}
+        params |= {
+            name: normals(1, name, *p.shape, mean=-2.0 * name.endswith("log_sigma")) for name, p in params.items()
+        }
         total = {name: np.zeros_like(p) for name, p in params.items()}
         for step, batch in enumerate(epoch_batches(problem, seed=1, epoch=1, dtype="float64")):
             drawn = draw_noise(recipe, *batch.x.shape, seed=1, step=step, dtype="float64")
             with_kl, without = (
-                elbo_step(params, drawn, batch, recipe, n_terms=count(problem, batch), kl_weight=w).grads for w in (1.0, 0.0)
+                elbo_step(params, drawn, batch, recipe, n_terms=count(problem, batch), kl_weight=w).grads
+                for w in (1.0, 0.0)
             )
             for name in total:
                 total[name] += batch.y.size * (with_kl[name] - without[name])
@@ -161,11 +166,13 @@ def _kl_once() -> list[CheckResult]:
     def batch_size(problem: Problem, batch: Batch) -> int:
         return int(batch.y.size)
 
-    what = "batches of an epoch, each weighted by its terms, gradient with KL less that without it, against dKL of the model"
+    what = "batches of an epoch, each weighted by its terms, gradient with KL less that without it, against dKL of "
+           "the model"
     catches = "KL divided by the batch, by the number of batches or by another N; KL counted once a batch"
     return [
         run_check(About(FAMILY, f"KL once a data set, {kind}", what, catches), partial(measure, problem, recipe),
-                  lambda problem, _: n_terms(problem), SUMS, planted="KL divided by the terms of the batch", wrong=batch_size)
+                  lambda problem, _: n_terms(problem), SUMS, planted="KL divided by the terms of the "
+                                                                     "batch", wrong=batch_size)
         for kind, (problem, recipe) in _problems().items()
     ]  # fmt: skip
 

@@ -161,8 +161,10 @@ def _rnn_check() -> CheckResult:
     def transposed(x: Array, params: RNNParams, h0: Array, **options: Any) -> Any:
         return rnn_forward(x, params._replace(W_h=params.W_h.T), h0, **options)
 
-    about = About(FAMILY, "plain RNN with multipliers and padding", "h of every step against a scalar loop (S004 eq. 7)",
-                  "a transposed W_h (columns for rows), z at the wrong place, padding that moves the state")  # fmt: skip
+    about = About(FAMILY, "plain RNN with multipliers and padding", "h of every step against a scalar loop (S004 eq. "
+                                                                    "7)",
+                  "a transposed W_h (columns for rows), z at the wrong place, padding that moves the "
+                  "state")  # fmt: skip
     return run_check(about, measure, rnn_forward, ROUNDING, planted="W_h transposed", wrong=transposed)
 
 
@@ -187,7 +189,8 @@ def _lrt_checks() -> list[CheckResult]:
     what = "preactivations against a scalar loop: mean, plus root of the sum of x^2 sigma^2, times eps"
     catches = "sigma for sigma^2, x for x^2, the variance floor outside the root, noise of the wrong step"
     rows = [("LRT, one draw a step", T, "sigma in place of sigma^2", sigma_for_variance),
-            ("LRT, one draw shared over time (S004 eq. 14)", 1, "the floor 1e-8 added to the root", floor_on_std)]  # fmt: skip
+            ("LRT, one draw shared over time (S004 eq. "
+             "14)", 1, "the floor 1e-8 added to the root", floor_on_std)]  # fmt: skip
     return [
         run_check(About(FAMILY, name, what, catches), partial(measure, steps), affine_lrt_forward, ROUNDING,
                   planted=planted, wrong=wrong)

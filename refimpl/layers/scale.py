@@ -27,8 +27,10 @@ def scale_forward(x: Array, multiplier: Array) -> tuple[Array, ScaleCache]:
 
 
 def scale_backward(dy: Array, cache: ScaleCache) -> ScaleGrads:
-    """Gradients given dy (T, B, D). Equations: SCALE.B1, SCALE.B2."""
+    """Gradients given dy (T, B, D). Equations: SCALE.B1, SCALE.B2. Errors: as forward, for dy."""
     x, multiplier = cache
+    check_shapes({"x": (x, "T B D"), "dy": (dy, "T B D")})
+    check_dtypes(x=x, dy=dy)
     return ScaleGrads(
         x=dy * multiplier,  # [SCALE.B1]
         multiplier=(dy * x).sum(axis=0),  # [SCALE.B2]

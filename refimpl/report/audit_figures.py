@@ -11,15 +11,27 @@ from refimpl.checks.kl_checks import kl_value
 from refimpl.checks.moments import CovarianceBar, covariance_bars
 from refimpl.checks.result import CheckResult
 from refimpl.compression.thresholds import LOG_ALPHA_THRESHOLD, log_alpha
-from refimpl.report.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, log_axis, new_figure, style_axes
+from refimpl.report.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    log_axis,
+    new_figure,
+    style_axes,
+)
 from refimpl.report.figures import learning_curve, sparsity_curve
 from refimpl.report.learning_checks import Learning
 from refimpl.report.parameter_figures import log_alpha_histogram, weight_matrix
 
+Named = tuple[str, Figure, str]  # title, figure, caption
+
 LEAST = 1e-18  # an error of exactly 0 is drawn here
 CURVES = {"log_uniform": ("exact", BLACK, "-"), "molchanov2017": ("Molchanov 2017", BLUE, "--"),
           "rnn2018": ("2018 code", VERMILLION, "-."), "ard": ("ARD", GREEN, ":")}  # fmt: skip
-
 
 
 def gradient_errors(leaves: Sequence[LeafResult], results: Sequence[CheckResult]) -> Figure:
@@ -30,12 +42,16 @@ def gradient_errors(leaves: Sequence[LeafResult], results: Sequence[CheckResult]
     axes = figure.add_subplot()
     planted = [(r.planted_figure, row[r.name.partition("/")[0]]) for r in results if r.planted_figure is not None]
     errors = np.array([max(leaf.error, LEAST) if np.isfinite(leaf.error) else 10.0 for leaf in leaves])
-    shift = np.array([((7 * i) % 11 - 5) / 20.0 for i in range(len(leaves))])  # so that equal errors do not hide each other
+    shift = np.array(
+        [((7 * i) % 11 - 5) / 20.0 for i in range(len(leaves))]
+    )  # so that equal errors do not hide each other
     rows = np.array([row[leaf.layer.partition("/")[0]] for leaf in leaves])
     axes.plot(errors, rows + shift, "o", markersize=3.5, color=BLUE, alpha=0.6, markeredgewidth=0.0, label="a gradient")
     if planted:
         figures, places = zip(*planted, strict=True)
-        axes.plot(np.clip(figures, LEAST, 10.0), places, "x", markersize=7, color=VERMILLION, label="with a planted bug")
+        axes.plot(
+            np.clip(figures, LEAST, 10.0), places, "x", markersize=7, color=VERMILLION, label="with a planted bug"
+        )
     axes.axvline(TOLERANCE, color=BLACK, linestyle="--", linewidth=1.2, label=f"bound, {TOLERANCE:g}")
     axes.set_yticks(range(len(groups)), list(reversed(groups)), fontsize=9)
     axes.set_ylim(-0.8, len(groups) - 0.2)
@@ -59,7 +75,9 @@ def kl_curves() -> Figure:
         if name not in ("log_uniform", "ard"):
             right.plot(a, 1e3 * (values[name] - values["log_uniform"]), color=color, linestyle=style, label=label)
     left.plot(a[below_one], kingma, color=PURPLE, linewidth=1.2, label="Kingma 2015 (alpha ≤ 1)")
-    right.plot(a[below_one], 1e3 * (kingma - values["log_uniform"][below_one]), color=PURPLE, label="Kingma 2015 (alpha ≤ 1)")
+    right.plot(
+        a[below_one], 1e3 * (kingma - values["log_uniform"][below_one]), color=PURPLE, label="Kingma 2015 (alpha ≤ 1)"
+    )
     style_axes(left, "KL to the log-uniform prior", "nats", "log alpha")
     style_axes(right, "approximation less exact", "10⁻³ nats", "log alpha")
     right.axhline(0.0, color=BLACK, linewidth=1.0)
@@ -75,8 +93,12 @@ def covariances(bars: Sequence[CovarianceBar] | None = None) -> Figure:
     figure = new_figure(3.0)
     axes = figure.add_subplot()
     for i, bar in enumerate(bars):
-        axes.bar(i, bar.sample, width=0.5, color=(BLUE, GREEN, ORANGE)[i % 3], yerr=5.0 * bar.error, ecolor=BLACK, capsize=5)
-        axes.plot([i - 0.36, i + 0.36], [bar.exact] * 2, color=VERMILLION, linewidth=2.0, label=None if i else "closed form")
+        axes.bar(
+            i, bar.sample, width=0.5, color=(BLUE, GREEN, ORANGE)[i % 3], yerr=5.0 * bar.error, ecolor=BLACK, capsize=5
+        )
+        axes.plot(
+            [i - 0.36, i + 0.36], [bar.exact] * 2, color=VERMILLION, linewidth=2.0, label=None if i else "closed form"
+        )
         axes.text(i + 0.4, bar.exact, f"{bar.exact:.4f}", va="center", fontsize=9, color=VERMILLION)
     axes.set_xticks(range(len(bars)), [bar.scheme for bar in bars])
     axes.set_xlim(-0.6, len(bars) - 0.2)
@@ -86,32 +108,44 @@ def covariances(bars: Sequence[CovarianceBar] | None = None) -> Figure:
     return figure
 
 
-def learning_figures(runs: Learning) -> list[tuple[str, Figure, str]]:
+def learning_figures(runs: Learning) -> list[Named]:
     """(title, figure, caption) of the planted runs, and of the parameters of the first classifier if they are there."""
     language, sentiment, random = runs.language, runs.sentiment[0], runs.random
     curve = learning_curve(language.rows)
     curve.axes[2].axhline(language.rate_bits, color=GREEN, linewidth=1.4, linestyle=":", label="entropy rate")
     curve.axes[2].legend(fontsize=9, frameon=False)
     texts = learning_curve(sentiment.rows)
-    texts.axes[2].axhline(100.0 * sentiment.bayes_accuracy, color=GREEN, linewidth=1.4, linestyle=":", label="Bayes accuracy")
+    texts.axes[2].axhline(
+        100.0 * sentiment.bayes_accuracy, color=GREEN, linewidth=1.4, linestyle=":", label="Bayes accuracy"
+    )
     texts.axes[2].legend(fontsize=9, frameon=False)
     found = [
-        ("planted-lm, learning", curve, "Language model on the planted source; the dotted line is the exact entropy rate."),
+        (
+            "planted-lm, learning",
+            curve,
+            "Language model on the planted source; the dotted line is the exact entropy rate.",
+        ),
         ("planted-lm, sparsity", sparsity_curve(language.rows), "What is left of the language model."),
         ("planted-sentiment, learning", texts, "Classifier, seed 0; the dotted line is the exact Bayes accuracy."),
         ("planted-sentiment, sparsity", sparsity_curve(sentiment.rows), "What is left of the classifier, seed 0."),
-        ("random labels, sparsity", sparsity_curve(random.rows), "The same texts with coin flips for labels: nothing is kept."),
+        (
+            "random labels, sparsity",
+            sparsity_curve(random.rows),
+            "The same texts with coin flips for labels: nothing is kept.",
+        ),
     ]
     return found + parameter_figures(getattr(sentiment, "params", None))
 
 
-def parameter_figures(params: dict[str, Any] | None) -> list[tuple[str, Figure, str]]:
+def parameter_figures(params: dict[str, Any] | None) -> list[Named]:
     """Histograms of log alpha, and the largest matrix with what is pruned left white; nothing without parameters."""
     if not params:
         return []
     names = [name.removesuffix(".mu") for name in params if name.endswith(".mu")]
     log_alphas = {name: log_alpha(params[f"{name}.mu"], params[f"{name}.log_sigma"]) for name in names}
-    found = [("log alpha", log_alpha_histogram(log_alphas), "Posterior of the classifier, seed 0: kept is left of the line.")]
+    found = [
+        ("log alpha", log_alpha_histogram(log_alphas), "Posterior of the classifier, seed 0: kept is left of the line.")
+    ]
     for name in names:
         mu = params[f"{name}.mu"]
         if name.rpartition(".")[2] in ("W", "W_x", "W_h") and min(mu.shape[0], mu.shape[-1]) > 1:

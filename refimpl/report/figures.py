@@ -84,7 +84,7 @@ def _draw_metric(axes: Axes, rows: list[Row], metric: Metric, keys: Mapping[str,
 
 
 def _after_initialisation(rows: Sequence[Row], keys: Sequence[str]) -> Array:
-    """The values that fix the limits: epoch 0 would flatten the rest, so it counts only while there are under two others."""
+    """The values that fix the limits; epoch 0 would flatten the rest, so it counts only beside fewer than two more."""
     trained = [row for row in rows if row["epoch"] > 0]
     return np.concatenate([column(trained if len(trained) > 1 else rows, key) for key in keys])
 
@@ -127,8 +127,9 @@ def sparsity_curve(rows: Sequence[Row]) -> Figure:
     for axes in (share_axes, group_axes, compression_axes):
         epoch_axis(axes, epochs)
         if axes.get_legend_handles_labels()[0]:
-            beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if axes is share_axes else {}
-            axes.legend(fontsize=9, frameon=False, **beside)
+            axes.legend(fontsize=9, frameon=False)
+    if names:
+        share_axes.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))  # beside the panel
     return figure
 
 
@@ -181,7 +182,7 @@ def all_pruned(rows: Sequence[Row], which: int) -> Array:
 
 
 def comparison(runs: Mapping[str, Sequence[Row]]) -> Figure:
-    """Several configurations of one experiment: validation and test metric and compression by epoch, and one by the other.
+    """Several configurations of one experiment: validation and test metric and compression, by epoch and by each other.
 
     Errors: ValueError if there are no runs or their metrics differ.
     """
@@ -227,8 +228,8 @@ def comparison(runs: Mapping[str, Sequence[Row]]) -> Figure:
 def _common_limits(runs: Mapping[str, Sequence[Row]], metric: Metric) -> tuple[Array, list[str]]:
     """Values that fix the limits of quality, and the runs that go beyond them.
 
-    A run that diverges or overfits without bound would flatten all others. Where values worse than every run's first trained
-    epoch more than double the range, the limits end at the worst of these first epochs.
+    A run that diverges or overfits without bound would flatten all others. Where values worse than every run's first
+    trained epoch more than double the range, the limits end at the worst of these first epochs.
     """
     worse = -1.0 if metric.higher_is_better else 1.0
     show = np.log if metric.log_axis else np.asarray

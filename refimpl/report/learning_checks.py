@@ -89,22 +89,26 @@ def _language(found: PlantedLanguageResult) -> list[CheckResult]:
         About(
             FAMILY,
             "planted-lm reaches the entropy rate",
-            f"bits a symbol of fresh text, {found.test_bits:.4f}, against the exact rate of the source, {rate:.4f}, relative; the "
+            f"bits a symbol of fresh text, {found.test_bits:.4f}, against the exact rate of the source, {rate:.4f}, "
+            "relative; the "
             f"planted bug, h and c reset at every step, has {found.reset_bits:.4f}",
             "anything that keeps an LSTM from learning what is five steps back; a state that is lost",
         ),
         _same, off, WITHIN, planted="h and c reset at every step", wrong=off_reset,
     )  # fmt: skip
     fresh = run_check(
-        About(FAMILY, "planted-lm, fresh symbols", f"{SYMBOLS:,} over the {found.symbols:,} fresh symbols that were scored",
+        About(FAMILY, "planted-lm, fresh "
+                      "symbols", f"{SYMBOLS:,} over the {found.symbols:,} fresh symbols that were scored",
               "a rate measured on too few symbols"),
         _same, SYMBOLS / found.symbols, 1.0,
     )  # fmt: skip
     shorter = {"unigram": found.unigram_bits, "bigram": found.bigram_bits, "4-gram": found.fourgram_bits}
     memories = [
         run_check(
-            About(FAMILY, f"planted-lm, {name} entropy", f"the rate, {rate:.4f} bits, over the {name} entropy, {bits:.4f} bits: a "
-                  f"model with that memory is at least {100 * (ABOVE - 1):.0f} % worse", "a source that needs no memory"),
+            About(FAMILY, f"planted-lm, {name} "
+                          "entropy", f"the rate, {rate:.4f} bits, over the {name} entropy, {bits:.4f} bits: a "
+                  f"model with that memory is at least {100 * (ABOVE - 1):.0f} % worse", "a source that needs no "
+                    "memory"),
             _same, rate / bits, 1.0 / ABOVE,
         )
         for name, bits in shorter.items()
@@ -118,19 +122,23 @@ def _sentiment(runs: Learning) -> list[CheckResult]:
         name = f"planted-sentiment, seed {found.seed}"
         bayes, error = found.bayes_accuracy, found.standard_error
         checks.append(run_check(
-            About(FAMILY, f"{name}: accuracy", f"{100 * found.accuracy:.2f} % on {found.texts:,} fresh texts, short of the exact "
-                  f"Bayes accuracy, {100 * bayes:.2f} %, by so many standard errors", "a classifier that learns less than there is"),
+            About(FAMILY, f"{name}: "
+                          "accuracy", f"{100 * found.accuracy:.2f} % on {found.texts:,} fresh texts, short of the "
+                                      "exact "
+                  f"Bayes accuracy, {100 * bayes:.2f} %, by so many standard errors", "a classifier that learns less "
+                    "than there is"),
             _same, (bayes - found.accuracy) / error, STANDARD_ERRORS,
             planted="labels by coin flips", wrong=(bayes - runs.random.accuracy) / error,
         ))  # fmt: skip
         checks.append(run_check(
-            About(FAMILY, f"{name}: recall", f"share of the planted words that were pruned; {100 * found.recall:.0f} % are left",
+            About(FAMILY, f"{name}: "
+                          "recall", f"share of the planted words that were pruned; {100 * found.recall:.0f} % are left",
                   "group variables that prune what matters"),
             _same, 1.0 - found.recall, 1.0 - RECALL,
         ))  # fmt: skip
         checks.append(run_check(
-            About(FAMILY, f"{name}: precision", "share of the words left that were not planted; the 300 words before training are "
-                  f"{100 * found.precision:.0f} % right after it", "group variables that do not prune"),
+            About(FAMILY, f"{name}: precision", "share of the words left that were not planted; "
+                  f"{100 * found.precision:.0f} % of those left are", "group variables that do not prune"),
             _same, 1.0 - found.precision, 1.0 - PRECISION,
         ))  # fmt: skip
     return checks
@@ -140,12 +148,14 @@ def _random(runs: Learning) -> list[CheckResult]:
     found, texts = runs.random, runs.sentiment[0]
     deviation, deviation_of_texts = (abs(a - 0.5) / found.standard_error for a in (found.accuracy, texts.accuracy))
     kept = run_check(
-        About(FAMILY, "random labels: weights kept", "the same texts, configuration and steps with coin flips for labels: share of "
+        About(FAMILY, "random labels: weights "
+                      "kept", "the same texts, configuration and steps with coin flips for labels: share of "
               "weights left", "a posterior that memorises (S002's control)"),
         _same, found.kept, KEPT,
     )  # fmt: skip
     chance = run_check(
-        About(FAMILY, "random labels: accuracy", f"{100 * found.accuracy:.2f} % on {found.texts:,} fresh texts, from 50 % by so many "
+        About(FAMILY, "random labels: "
+                      "accuracy", f"{100 * found.accuracy:.2f} % on {found.texts:,} fresh texts, from 50 % by so many "
               "standard errors", "a leak from targets to inputs"),
         _same, deviation if math.isfinite(deviation) else math.inf, STANDARD_ERRORS,
         planted="the true labels", wrong=deviation_of_texts,

@@ -23,7 +23,7 @@ BINS = 60
 
 
 def weight_matrix(values: Array, mask: Array, title: str = "") -> Figure:
-    """The means of a matrix (rows, columns), or of the four gates of one (D, 4, H) side by side; pruned weights are white.
+    """The means of a matrix (rows, columns), or of the four gates of one (D, 4, H) side by side; pruned weights white.
 
     Strips at the left and below mark rows and columns with nothing kept in black. A matrix too large for the page is
     shown in blocks, and a block has the colour of the largest weight kept in it.

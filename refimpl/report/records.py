@@ -1,16 +1,21 @@
-"""Run folders as data: run.json (what was run), metrics.jsonl (a row an epoch), and the metrics that rows are measured in."""
+"""Run folders as data, and how the metrics that their rows hold are shown."""
 
 import json
 import math
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from refimpl.arrays import check_choice
+from refimpl.training import metrics
+from refimpl.training.metrics import Row
+from refimpl.training.run_folder import read_rows
 
-Row: TypeAlias = dict[str, Any]  # one line of metrics.jsonl
+RECORD = "run.json"
 
 
 class Metric(NamedTuple):
+    """How a metric is shown."""
+
     label: str  # with its unit, as an axis carries it
     scale: float  # from the stored value to the one shown
     decimals: int
@@ -26,40 +31,35 @@ METRICS = {
 }
 
 
-class Run(NamedTuple):
+class RunRecord(NamedTuple):
+    """What a run folder says in run.json and metrics.jsonl."""
+
     folder: Path
-    config: dict[str, Any]  # run.json
-    rows: list[Row]  # metrics.jsonl, at least one
-    cut: bool  # the last line was being written when the run ended, and is left out
+    config: dict[str, Any]
+    rows: list[Row]
 
 
-def read_run(folder: Path | str) -> Run:
+def read_run(folder: Path | str) -> RunRecord:
     """Read run.json and metrics.jsonl of a run folder.
 
-    A last line without a line end (a run that was stopped while writing) is left out and marked in ``cut``.
-    Errors: FileNotFoundError if a file is missing; ValueError that names file and line if one is not a JSON object,
-    if there is no epoch at all, or if a metric is unknown.
+    Errors: FileNotFoundError if a file is missing; ValueError that names the file if it is damaged, if there is no row
+    yet, or if the metric is unknown.
     """
     folder = Path(folder)
-    config = _json_object((folder / "run.json").read_text(encoding="utf-8"), f"{folder / 'run.json'}")
-    path = folder / "metrics.jsonl"
-    *lines, rest = path.read_text(encoding="utf-8").split("\n")
-    rows = [_json_object(line, f"{path}, line {n}") for n, line in enumerate(lines, start=1) if line.strip()]
-    if not rows:
-        raise ValueError(f"{path}: expected at least one epoch, found none; the run stopped before its first row")
-    for row in rows:
-        check_choice(f"{path}, metric", row.get("metric"), tuple(METRICS))
-    return Run(folder, config, rows, cut=bool(rest.strip()))
-
-
-def _json_object(text: str, place: str) -> dict[str, Any]:
+    path = folder / RECORD
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no record there; name the folder of a run")
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{place}: expected a JSON object, got {text[:40]!r} ({error.msg})") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{place}: expected a JSON object, got {type(value).__name__}")
-    return value
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON or of UTF-8
+        raise ValueError(f"{path}: expected a JSON object ({error}); start the run anew") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path}: expected a JSON object, got {type(config).__name__}; start the run anew")
+    rows = read_rows(folder)
+    if not rows:
+        raise ValueError(f"{folder}: expected at least one row of metrics, found none; the run has not begun")
+    metric_of(rows)
+    return RunRecord(folder, config, rows)
 
 
 def number(value: object) -> float:
@@ -83,14 +83,9 @@ def metric_of(rows: list[Row]) -> Metric:
 
 
 def best_row(rows: list[Row]) -> Row | None:
-    """The row of the best validation metric, the first of equals; initialisation counts only if nothing else is there.
-
-    None if no row has a finite one.
-    """
-    better = -1.0 if metric_of(rows).higher_is_better else 1.0
-    measured = [row for row in rows if not math.isnan(number(row.get("valid")))]
-    trained = [row for row in measured if row["epoch"] > 0]
-    return min(trained or measured, key=lambda row: better * number(row["valid"]), default=None)
+    """The trained epoch with the best validation metric, the first of equals; None if none was scored."""
+    metric_of(rows)
+    return metrics.best_row([row for row in rows if not math.isnan(number(row.get("valid")))], rows[0]["metric"])
 
 
 def kept_weights(row: Row) -> tuple[int, int, int]:

@@ -69,15 +69,15 @@ def test_labels_follow_the_sign_with_flips_and_coins(planted):
 
 def test_a_bag_of_words_finds_the_planted_words(planted):
     """Least squares on counts: the largest coefficients are the planted words, with their signs."""
-    train = planted.corpus.train
-    counts = np.zeros((len(train.targets), len(planted.weights)))
-    np.add.at(counts, (np.arange(len(counts))[:, None], train.ids), 1.0)
+    part = planted.corpus.test
+    counts = np.zeros((len(part.targets), len(planted.weights)))
+    np.add.at(counts, (np.arange(len(counts))[:, None], part.ids), 1.0)
     counts[:, 0] = 1.0  # the constant, in the place of padding
-    found = np.linalg.solve(counts.T @ counts, counts.T @ (train.targets - 0.5))[1:]
+    found = np.linalg.solve(counts.T @ counts, counts.T @ (part.targets - 0.5))[1:]
     largest = np.argsort(-np.abs(found))[:PLANTED]
     np.testing.assert_array_equal(np.sort(largest), np.flatnonzero(planted.weights[1:]))
     np.testing.assert_array_equal(np.sign(found[largest]), planted.weights[1:][largest])
-    assert (planted.weights == 1).sum() == (planted.weights == -1).sum() == 6
+    assert (planted.weights == 1).sum() == (planted.weights == -1).sum() == PLANTED // 2
     names = planted.corpus.vocabulary.symbols
     assert all(names[i + 1].startswith("positive" if planted.weights[i + 1] > 0 else "negative") for i in largest)
 

@@ -64,3 +64,12 @@ def test_other_inputs_are_refused():
         scale_forward(np.ones((T, B, D)), np.ones((B, D), "float32"))
     with pytest.raises(TypeError, match="x: expected dtype float32 or float64, got int64"):
         scale_forward(np.ones((T, B, D), "int64"), np.ones((B, D)))
+
+
+def test_other_cotangents_are_refused():
+    x, m, dy = arrays()
+    _, cache = scale_forward(x, m)
+    with pytest.raises(ValueError, match=r"dy: expected shape \(T=4, B=3, D=5\), got \(1, 3, 5\)"):
+        scale_backward(dy[:1], cache)
+    with pytest.raises(TypeError, match="dy: expected dtype float64"):
+        scale_backward(dy.astype("float32"), cache)

@@ -91,6 +91,19 @@ def test_classifier_by_loop(letters, masked):
             assert_close(outputs.logits[b], dense_lrt(h[-1], params, drawn["output.W"][0, b]))
 
 
+def test_a_classifier_reads_its_last_layer_at_the_last_step():
+    layers = tuple(Recurrent(name, H, Weight("rt"), Weight("rt")) for name in ("lower", "upper"))
+    model = small(Recipe("classifier", V, K, layers, Output(Weight("rt"))))
+    mask = left_mask()
+    outputs = run(model, mask=mask)
+    for b in range(B):
+        x = one_hot(model.ids[:, b], V)
+        for name in ("lower", "upper"):
+            x, _ = lstm(x, b, model.params, model.drawn, name=name, mask=mask[:, b])
+        assert_close(outputs.hidden[:, b], x)
+        assert_close(outputs.logits[b], dense(x[-1], model.params, model.drawn))
+
+
 def vbd(gates, **layer):
     recurrent = Recurrent("lstm", H, Weight(), Weight(), dropout_x=0.4, dropout_h=0.2, dropout_gates=gates, **layer)
     return Recipe("regressor", V, 1, (recurrent,), Output(Weight(), dropout=0.5), Embedding(E, Weight(), dropout=0.3))

@@ -123,7 +123,9 @@ def test_a_file_of_somebody_else_is_refused(tmp_path, content):
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize("content", [b"", bfloat16_file({"format": FORMAT}), b"x" * 1000, b"PK\x03\x04" + bytes(100), b"\xff" * 64])
+@pytest.mark.parametrize(
+    "content", [b"", bfloat16_file({"format": FORMAT}), b"x" * 1000, b"PK\x03\x04" + bytes(100), b"\xff" * 64]
+)
 def test_something_else_altogether_is_refused(tmp_path, content):
     path = tmp_path / "a"
     path.write_bytes(content)

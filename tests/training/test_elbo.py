@@ -39,10 +39,7 @@ def everything():
     second = Recurrent("lstm2", 2, Weight("rt_object", "log_uniform"), Weight(), dropout_x=0.25, dropout_gates="shared")
     embedding = Embedding(2, Weight("rt_object", "rnn2018"), z="rnn2018", dropout=0.3)
     output = Output(Weight("lrt_shared", "standard_normal"), dropout=0.2)
-    layers = (first, second)
-    return check_recipe(
-        Recipe("language_model", tiny.SYMBOLS, tiny.SYMBOLS, layers, output, embedding, log_alpha_clip=CLIP)
-    )
+    return check_recipe(Recipe("language_model", tiny.SYMBOLS, tiny.SYMBOLS, (first, second), output, embedding))
 
 
 def inputs(recipe, dtype="float64"):

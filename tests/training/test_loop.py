@@ -67,27 +67,32 @@ def without_seconds(rows):
 # --- steps and epochs -------------------------------------------------------------------------------------------------
 
 
-def test_an_epoch_is_noise_gradient_clipping_and_adam_with_the_state_carried():
-    setup = tiny.setup("words", clip_norm=0.1, warmup=Warmup("ramp"))
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_an_epoch_is_noise_gradient_clipping_and_adam_with_the_state_carried(kind):
+    setup = tiny.setup(kind, clip_norm=0.1, warmup=Warmup("ramp"), learning_rate_drops=(2, 3))
     start = fresh(setup)
     found, nll = train_epoch(setup, start, 2, lambda *_: None)
     params, adam, states, terms = start.params, start.adam, None, []
     for step, batch in enumerate(epoch_batches(setup.problem, seed=4, epoch=2)):
         drawn = draw_noise(setup.recipe, *batch.x.shape, seed=4, step=step, dtype="float32")
-        made = elbo_step(params, drawn, batch, setup.recipe, n_terms=93, kl_weight=0.04 + 0.02, states=states)
+        count_of_terms = {"characters": 75, "words": 93, "texts": 11}[kind]
+        made = elbo_step(
+            params, drawn, batch, setup.recipe, n_terms=count_of_terms, kl_weight=0.04 + 0.02, states=states
+        )
         clipped, norm = clip_by_global_norm(made.grads, 0.1)
         assert norm > 0.1
-        params, adam = adam_update(params, clipped, adam, learning_rate=0.02)
-        states = made.outputs.states
+        params, adam = adam_update(params, clipped, adam, learning_rate=0.02 * 0.2)
+        states = made.outputs.states if kind == "words" else None
         terms += [float(made.loss.nll)] * batch.y.size
-    assert found.adam.step == adam.step == 8
+    assert found.adam.step == adam.step == {"characters": 4, "words": 8, "texts": 3}[kind]
     assert same(found.params, params)
     assert same(found.adam.m, adam.m)
     assert same(found.adam.v, adam.v)
     assert len(terms) == n_terms(setup.problem)
-    assert nll == pytest.approx(math.fsum(terms) / len(terms), rel=1e-14)  # the last segment is shorter than the others
-    again, _ = train_epoch(setup, start._replace(carried=found.carried), 2, lambda *_: None)
-    assert same(again.params, params)  # an epoch starts from the initial state, whatever is carried
+    assert nll == pytest.approx(math.fsum(terms) / len(terms), rel=1e-14)  # the last batch is smaller than the others
+    if kind == "words":
+        again, _ = train_epoch(setup, start._replace(carried=found.carried), 2, lambda *_: None)
+        assert same(again.params, params)  # an epoch starts from the initial state, whatever is carried
 
 
 @pytest.mark.parametrize("kind", ["characters", "texts"])
