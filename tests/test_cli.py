@@ -1,4 +1,4 @@
-"""The command: bad input gets a message that names the argument and the remedy, exit code 2, and loses nothing stored."""
+"""The command: bad input gets a message that names the argument and the remedy, exit code 2; nothing stored is lost."""
 
 import json
 import shutil

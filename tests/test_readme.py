@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from refimpl.models.recipe import ESTIMATORS, Embedding, Output, Recipe, Recurrent, Weight, check_recipe
+from refimpl.models.sample import noise_shapes
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
@@ -57,8 +60,8 @@ def names() -> dict[str, Any]:
 
 def test_examples_print_what_is_shown():
     outputs = run_examples(README)[1]
-    assert len(outputs) == README.count("```python") >= 5
-    assert sum(bool(shown) for _, shown in outputs) == README.count("```text") >= 4
+    assert len(outputs) == README.count("```python") == 4
+    assert sum(bool(shown) for _, shown in outputs) == README.count("```text") == 3
     for printed, shown in outputs:
         assert printed == shown
 
@@ -254,15 +257,36 @@ def test_named_fields_of_a_run_are_written():
         assert f'"{field}": ' in written
 
 
-def test_estimators_of_the_sharing_table_exist():
-    from refimpl.models.recipe import ESTIMATORS
-
+def test_the_table_of_shared_noise():
+    T, B, V, E, H, K = 6, 3, 11, 5, 4, 2
     table = README.partition("| estimator |")[2].partition("\n\n")[0]
-    named = re.findall(r"^\| `(\w+)`", table, re.MULTILINE)
-    assert {"deterministic", *named} == set(ESTIMATORS)
+    assert {"deterministic", *re.findall(r"^\| `(\w+)`", table, re.MULTILINE)} == set(ESTIMATORS)
+
+    def shapes(W_x="rt", output="rt", **layer):
+        recipe = Recipe(
+            task="language_model",
+            vocabulary=V,
+            outputs=K,
+            embedding=Embedding(E, Weight("rt_object"), z="rnn2018", dropout=0.5),
+            layers=(Recurrent("lstm", H, Weight(W_x, **layer.pop("noise", {})), Weight(), **layer),),
+            output=Output(Weight(output), dropout=0.5),
+        )
+        return noise_shapes(check_recipe(recipe), T, B)
+
+    assert shapes()["lstm.W_x"] == (E, 4, H)
+    assert shapes()["embedding.W"] == (B, V, E)
+    assert shapes(W_x="lrt", output="lrt")["lstm.W_x"] == (T, B, 4, H)
+    assert shapes(W_x="lrt", output="lrt")["output.W"] == (T, B, K)
+    assert shapes(W_x="lrt", noise={"gate_noise": "shared"})["lstm.W_x"] == (T, B, 1, H)
+    assert shapes(W_x="lrt_shared", output="lrt_shared")["lstm.W_x"] == (1, B, 4, H)
+    assert shapes(output="lrt_shared")["output.W"] == (1, B, K)
+    assert shapes(z_gates="rnn2018")["lstm.z_gates"] == (B, 4, H)
+    assert shapes(dropout_x=0.5)["lstm.dropout_x"] == (B, 4, E)
+    assert shapes(dropout_x=0.5, dropout_gates="shared")["lstm.dropout_x"] == (B, 1, E)
+    assert shapes()["embedding.dropout"] == (B, V)
+    assert shapes()["output.dropout"] == (B, H)
 
 
 def test_no_machine_paths_and_lines_of_120_characters():
     assert not re.search(r"(?<![\w.:/])/(work|tmp|home|root|usr)\b", README)
-    outside = [line for line in README.splitlines() if not line.startswith("|")]
-    assert max(map(len, outside)) <= 120
+    assert [line for line in README.splitlines() if len(line) > 120] == []

@@ -44,11 +44,20 @@ def _threshold() -> CheckResult:
     def measure(alive: Callable[[Params], dict[str, Array]]) -> float:
         return float(np.sum(alive({"x.mu": mu, "x.log_sigma": log_sigma})["x"] != signal))
 
-    about = About(FAMILY, "threshold", "weights kept, log alpha < 3, against mu^2 / sigma^2 > 0.0498; the figure "
-                                       "counts differences",
-                  "the wrong side; 3 for log sigma - log|mu|, where it would be 1.5 (S002's misprint)")  # fmt: skip
-    return run_check(about, measure, alive_masks, 0.0, planted="the threshold on the wrong side",
-                     wrong=lambda params: {"x": ~alive_masks(params)["x"]})  # fmt: skip
+    about = About(
+        FAMILY,
+        "threshold",
+        "weights kept, log alpha < 3, against mu^2 / sigma^2 > 0.0498; the figure counts differences",
+        "the wrong side; 3 for log sigma - log|mu|, where it would be 1.5 (S002's misprint)",
+    )
+    return run_check(
+        about,
+        measure,
+        alive_masks,
+        0.0,
+        planted="the threshold on the wrong side",
+        wrong=lambda params: {"x": ~alive_masks(params)["x"]},
+    )
 
 
 def pruned_model(recipe: Recipe, seed: int) -> Params:
@@ -87,12 +96,12 @@ def _removal() -> list[CheckResult]:
         found = count(params, recipe, method)
         return {name: found.masks[name] for name in found.matrices}
 
-    what = "logits of ten random pruned models with their dead words, components and neurons removed, against those "
-           "without"
+    what = "logits of ten random pruned models, dead words, components and neurons removed, against those without"
     catches = "neurons judged by what goes in (they still move by their biases), a structure that is read elsewhere"
     return [
-        run_check(About(FAMILY, f"removal leaves the function, {method}: {name}", what, catches), partial(measure, recipe),
-                  partial(by_method, method), 0.0, planted="neurons without an input are removed", wrong=_without_input)
+        run_check(About(FAMILY, f"removal leaves the function, {method}: {name}", what, catches),
+                  partial(measure, recipe), partial(by_method, method), 0.0,
+                  planted="neurons without an input are removed", wrong=_without_input)
         for name, recipe in recipes.items()
         for method in ("propagated", "fixpoint")
     ]  # fmt: skip
@@ -109,7 +118,7 @@ def _without_input(params: Params, recipe: Recipe) -> dict[str, Array]:
 
 def chain() -> tuple[Params, Recipe]:
     """Neuron 2 feeds 1, that feeds 0, that nothing reads; the output reads 2. Symbols 0, 1, 3 feed neurons 0, 2, 1."""
-    alive = {
+    alive: dict[str, tuple[tuple[int, ...], list[tuple[int, ...]]]] = {
         "lstm.W_x": ((4, 4, 3), [(0, CELL, 0), (1, IN, 2), (3, FORGET, 1)]),
         "lstm.W_h": ((3, 4, 3), [(2, OUT, 1), (1, IN, 0)]),
         "output.W": ((3, 4), [(2, 1)]),
@@ -136,14 +145,19 @@ def _known_chain() -> list[CheckResult]:
         return float(sum(abs(a - b) for a, b in zip(kept, expected, strict=True)))
 
     other = {"raw": "propagated", "propagated": "fixpoint", "fixpoint": "propagated"}
+    what = "a chain of three neurons: weights of the matrices, symbols, neurons and gates left; counts what differs"
+    catches = "one pass taken for the fixpoint, or the other way round"
     return [
-        run_check(About(FAMILY, "counted by hand, "
-                                f"{method}", "a chain of three neurons: weights of three matrices, symbols, neurons "
-                        "and gates left; the figure counts what "
-                        "differs", "one pass taken for the fixpoint, or the other way round"),
-                  partial(measure, expected), method, 0.0, planted=f"counted {other[method]}", wrong=other[method])
+        run_check(
+            About(FAMILY, f"counted by hand, {method}", what, catches),
+            partial(measure, expected),
+            method,
+            0.0,
+            planted=f"counted {other[method]}",
+            wrong=other[method],
+        )
         for method, expected in known.items()
-    ]  # fmt: skip
+    ]
 
 
 def _sizes() -> CheckResult:
@@ -160,10 +174,13 @@ def _sizes() -> CheckResult:
         sizes = {name: sum(math.prod(m.shape) for m in matrices(recipe).values()) for name, recipe in recipes.items()}
         return float(sum(abs(sizes[name] - number) for name, number in published.items()))
 
-    about = About(FAMILY, "sizes of the papers' "
-                          "models", "weights of four models against 6,220,164 / 7,665,924 / 4,250,000 / "
-                  "13,062,144; 6,220,164 / 331 is the published "
-                  "18,792", "another denominator than the papers', biases counted")  # fmt: skip
+    about = About(
+        FAMILY,
+        "sizes of the papers' models",
+        "weights of four models against 6,220,164 / 7,665,924 / 4,250,000 / 13,062,144; 6,220,164 / 331 is the "
+        "published 18,792",
+        "another denominator than the papers', biases counted",
+    )
     return run_check(about, measure, 20_003, 0.0, planted="20,000 words in place of 20,003 rows", wrong=20_000)
 
 
@@ -193,17 +210,25 @@ def _flat_direction() -> list[CheckResult]:
         kl = [[divergence.forward(*p, **options)[0].sum() for p in pair] for pair in pairs]
         return float(max(abs(after / before - 1.0) for before, after in kl))
 
-    about = About(FAMILY, "z w does not change under (c z, w / "
-                          "c)", "preactivations of a layer with z and w drawn, before and after",
-                  "z that meets the wrong axis, noise that is not scaled with its weight")  # fmt: skip
-    same = run_check(about, lambda scaled: gap(function(*scaled), function(z, W)), (scaled_z, scaled_W), ROUNDING,
-                     planted="only the means are "
-                             "scaled", wrong=(z._replace(mu=scaled_z.mu), W._replace(mu=scaled_W.mu)))  # fmt: skip
+    about = About(
+        FAMILY,
+        "z w does not change under (c z, w / c)",
+        "preactivations of a layer with z and w drawn, before and after",
+        "z that meets the wrong axis, noise that is not scaled with its weight",
+    )
+    same = run_check(
+        about,
+        lambda scaled: gap(function(*scaled), function(z, W)),
+        (scaled_z, scaled_W),
+        ROUNDING,
+        planted="only the means are scaled",
+        wrong=(z._replace(mu=scaled_z.mu), W._replace(mu=scaled_W.mu)),
+    )
+    what = "KL of z and of w before and after, relative"
+    catches = "a KL that depends on the scale of a weight, where the prior has none"
     names = [name for name in KL_DIVERGENCES if name not in ("standard_normal", "kingma2015")]
     return [same] + [
-        run_check(About(FAMILY, f"KL does not change under (c z, w / c): {name}", "KL of z and of w before and after, "
-          "relative",
-                        "a KL that depends on the scale of a weight, where the prior has none"),
-                  same_kl, name, ROUNDING, planted="N(0, 1) as prior of w, which fixes the scale", wrong="standard_normal")
+        run_check(About(FAMILY, f"KL does not change under (c z, w / c): {name}", what, catches), same_kl, name,
+                  ROUNDING, planted="N(0, 1) as prior of w, which fixes the scale", wrong="standard_normal")
         for name in names
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Audit, family gradients: every hand-written backward pass against the complex step, and what a broken one looks like."""
+"""Audit, family gradients: every hand-written backward pass against the complex step, and broken ones beside them."""
 
 import time
 from collections.abc import Callable

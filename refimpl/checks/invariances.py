@@ -7,9 +7,9 @@ import numpy as np
 
 from refimpl.arrays import Array
 from refimpl.checks.cases_common import padding_mask
+from refimpl.checks.lstm_subjects import SEED, B, D, H, T, lstm_inputs, without_mask_on_c
 from refimpl.checks.planting import About, gap, run_check
 from refimpl.checks.result import CheckResult
-from refimpl.checks.value_checks import SEED, B, D, H, T, lstm_inputs
 from refimpl.layers.gate_input import gate_input_forward, token_input_forward
 from refimpl.layers.lstm import LSTMMultipliers, lstm_backward, lstm_forward
 from refimpl.layers.lstm_recurrence import LSTMOutputs, LSTMState
@@ -25,6 +25,7 @@ FAMILY = "masks"
 ROUNDING = 1e-12  # 6 steps of sums of 12 terms of order 1, forward and back, rounded at 1e-16 each
 LENGTHS = (T - 2, T - 1)
 Forward = Callable[..., Any]
+RIGHT: Forward = lstm_forward
 
 
 def mask_checks() -> list[CheckResult]:
@@ -69,25 +70,16 @@ def _padding(side: str) -> CheckResult:
         return lstm_forward(**(inputs | {"mask": other}))
 
     planted, wrong = {
-        "right": ("the mask is ignored for c", _without_mask_on_c),
+        "right": ("the mask is ignored for c", without_mask_on_c),
         "left": ("the padding stands on the wrong side", other_side),
     }[side]
-    about = About(FAMILY, f"padding on the {side} is a shorter "
-                          "sequence", "two objects of 4 and 5 steps in a batch of 6 against each "
-                  "alone: h of all real steps, last h and "
-                  "c", "padding that changes h or c, a mask on the wrong side")  # fmt: skip
-    return run_check(about, measure, lstm_forward, ROUNDING, planted=planted, wrong=wrong)
-
-
-def _without_mask_on_c(**inputs: Any) -> Any:
-    """h is held on padded steps, and c goes on."""
-    state, hs = inputs["state"], []
-    for t in range(T):
-        new = lstm_forward(**(inputs | {"x": inputs["x"][t : t + 1], "state": state, "mask": None}))[0]
-        h = np.where(inputs["mask"][t][:, None], new.last.h, state.h)
-        state = LSTMState(h, new.last.c)
-        hs.append(h)
-    return LSTMOutputs(np.stack(hs), state), None
+    about = About(
+        FAMILY,
+        f"padding on the {side} is a shorter sequence",
+        "two objects of 4 and 5 steps in a batch of 6 against each alone: h of all real steps, last h and c",
+        "padding that changes h or c, a mask on the wrong side",
+    )
+    return run_check(about, measure, RIGHT, ROUNDING, planted=planted, wrong=wrong)
 
 
 def _cotangents() -> LSTMOutputs:
@@ -109,11 +101,15 @@ def _masked_gradients() -> CheckResult:
     def without_mask(doutputs: LSTMOutputs, cache: Any) -> Any:
         return lstm_backward(doutputs, cache._replace(recurrence=cache.recurrence._replace(mask=None)))
 
-    about = About(FAMILY, "padded steps have no "
-                          "gradient", "dx on padded steps is 0, and other numbers there change no gradient",
-                  "a backward pass that forgets the mask")  # fmt: skip
-    return run_check(about, measure, lstm_backward, ROUNDING, planted="the mask is ignored in the backward pass",
-                     wrong=without_mask)  # fmt: skip
+    about = About(
+        FAMILY,
+        "padded steps have no gradient",
+        "dx on padded steps is 0, and other numbers there change no gradient",
+        "a backward pass that forgets the mask",
+    )
+    return run_check(
+        about, measure, lstm_backward, ROUNDING, planted="the mask is ignored in the backward pass", wrong=without_mask
+    )
 
 
 def _split() -> CheckResult:
@@ -131,11 +127,20 @@ def _split() -> CheckResult:
             gap((before.state, together), (lambda g: (g.state, g.params))(lstm_backward(d, cache))),
         )
 
-    about = About(FAMILY, "a sequence split in two is the "
-                          "whole", "outputs, and all gradients with the cotangent of the carried state",
-                  "a state that is reset or half carried, a final state without a cotangent of its own")  # fmt: skip
-    return run_check(about, measure, lambda state: state, ROUNDING, planted="c is reset at the cut",
-                     wrong=lambda state: state._replace(c=0.0 * state.c))  # fmt: skip
+    about = About(
+        FAMILY,
+        "a sequence split in two is the whole",
+        "outputs, and all gradients with the cotangent of the carried state",
+        "a state that is reset or half carried, a final state without a cotangent of its own",
+    )
+    return run_check(
+        about,
+        measure,
+        lambda state: state,
+        ROUNDING,
+        planted="c is reset at the cut",
+        wrong=lambda state: state._replace(c=0.0 * state.c),
+    )
 
 
 def _permutation() -> CheckResult:
@@ -151,10 +156,20 @@ def _permutation() -> CheckResult:
         m: LSTMMultipliers = inputs["multipliers"]
         return lstm_forward(**(inputs | {"multipliers": map_leaves(lambda a: np.repeat(a[:1], B, axis=0), m)}))
 
-    about = About(FAMILY, "objects do not see each other", "the batch in another order gives the same in that order",
-                  "multipliers or states of another object")  # fmt: skip
-    return run_check(about, measure, lstm_forward, ROUNDING, planted="the first object's multipliers for all",
-                     wrong=first_mask_for_all)  # fmt: skip
+    about = About(
+        FAMILY,
+        "objects do not see each other",
+        "the batch in another order gives the same in that order",
+        "multipliers or states of another object",
+    )
+    return run_check(
+        about,
+        measure,
+        RIGHT,
+        ROUNDING,
+        planted="the first object's multipliers for all",
+        wrong=first_mask_for_all,
+    )
 
 
 def _future() -> CheckResult:
@@ -167,10 +182,13 @@ def _future() -> CheckResult:
     def one_ahead(**inputs: Any) -> Any:
         return lstm_forward(**(inputs | {"x": np.roll(inputs["x"], -1, axis=0)}))
 
-    about = About(FAMILY, "the future has no "
-                          "influence", "other inputs from step 4 on leave the first three steps as they are",
-                  "inputs and targets out of step, which makes a language model see its answer")  # fmt: skip
-    return run_check(about, measure, lstm_forward, ROUNDING, planted="the input is one step ahead", wrong=one_ahead)
+    about = About(
+        FAMILY,
+        "the future has no influence",
+        "other inputs from step 4 on leave the first three steps as they are",
+        "inputs and targets out of step, which makes a language model see its answer",
+    )
+    return run_check(about, measure, RIGHT, ROUNDING, planted="the input is one step ahead", wrong=one_ahead)
 
 
 def _tokens() -> CheckResult:
@@ -184,9 +202,12 @@ def _tokens() -> CheckResult:
     def next_id(ids: Array, W_x: Array, multiplier: Array) -> Any:
         return token_input_forward((ids + 1) % D, W_x, multiplier)
 
-    about = About(FAMILY, "a token is a one-hot "
-                          "input", "look-up of rows with z for each word against the product with one-hot rows",
-                  "ids shifted by one, z of another word")  # fmt: skip
+    about = About(
+        FAMILY,
+        "a token is a one-hot input",
+        "look-up of rows with z for each word against the product with one-hot rows",
+        "ids shifted by one, z of another word",
+    )
     return run_check(about, measure, token_input_forward, ROUNDING, planted="ids are one too high", wrong=next_id)
 
 
@@ -203,9 +224,18 @@ def _without_noise() -> CheckResult:
         return gap(noisy.logits, means.logits)
 
     recipe = character_model("LLLL", vocabulary=D, size=H)
-    about = About(FAMILY, "without variance the model is "
-                          "deterministic", "logits of a character model (all weights and z random, LRT "
-                  "output) with sigma = 0 and a variance floor of 0, against those of its means",
-                  "noise that does not vanish with sigma, means and draws that take different paths")  # fmt: skip
-    return run_check(about, measure, recipe._replace(var_floor=0.0), ROUNDING,
-                     planted="the 2018 code's variance floor of 1e-8 left on", wrong=recipe)  # fmt: skip
+    about = About(
+        FAMILY,
+        "without variance the model is deterministic",
+        "logits of a character model (all weights and z random, LRT output) with sigma = 0 and a variance floor of "
+        "0, against those of its means",
+        "noise that does not vanish with sigma, means and draws that take different paths",
+    )
+    return run_check(
+        about,
+        measure,
+        recipe._replace(var_floor=0.0),
+        ROUNDING,
+        planted="the 2018 code's variance floor of 1e-8 left on",
+        wrong=recipe,
+    )

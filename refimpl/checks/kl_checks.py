@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from refimpl.arrays import Array
-from refimpl.bayes.kl import KL_DIVERGENCES
-from refimpl.checks.cases_common import normals
 from refimpl.checks.kl_oracles import (
     C0,
     MOLCHANOV,
@@ -21,6 +18,7 @@ from refimpl.checks.kl_oracles import (
     slope_by_dawson,
     standard_normal_by_quadrature,
 )
+from refimpl.checks.kl_subjects import kl_dmu, kl_value, posteriors, sigma_for_variance
 from refimpl.checks.planting import About, run_check
 from refimpl.checks.result import CheckResult
 
@@ -29,37 +27,10 @@ QUADRATURE = 1e-11  # the quadrature is asked for 1e-13 in each of at most six p
 PRINTED = 0.51e-6  # the documented maxima are printed with 6 decimals
 RELATIVE = 1e-13  # some hundred roundings
 
-Pair = tuple[KLFunction, KLFunction]  # KL and its derivative by mu
-
 
 def kl_checks() -> list[CheckResult]:
     """Exact value and slope, the maxima of the approximations' errors, both ends, mu = 0, ARD and the normal prior."""
     return [_value(), _slope(), *_fits(), *_largest_errors(), _ends(), _zero_mean(), _ard(), _standard_normal()]
-
-
-def kl_value(name: str) -> KLFunction:
-    """mu, log_sigma -> KL of each weight, not clipped; the 2018 code's without its constant -0.67."""
-    divergence, constant = KL_DIVERGENCES[name], 0.67 if name == "rnn2018" else 0.0
-    options: dict[str, Any] = {"log_alpha_clip": None} if divergence.clips else {}
-    return lambda mu, log_sigma: divergence.forward(mu, log_sigma, **options)[0] + constant
-
-
-def kl_dmu(name: str) -> KLFunction:
-    """mu, log_sigma -> dKL/dmu of each weight."""
-    divergence = KL_DIVERGENCES[name]
-    options: dict[str, Any] = {"log_alpha_clip": None} if divergence.clips else {}
-    return lambda mu, log_sigma: divergence.backward(1.0, divergence.forward(mu, log_sigma, **options)[1]).mu
-
-
-def posteriors(log_alpha: Array) -> tuple[Array, Array]:
-    """mu of both signs and log sigma of various sizes that have the given log alpha."""
-    log_sigma = normals(0, "audit.log_sigma", len(log_alpha), mean=-1.0)
-    return np.exp(log_sigma - 0.5 * log_alpha) * np.where(np.arange(len(log_alpha)) % 2, -1.0, 1.0), log_sigma
-
-
-def sigma_for_variance(kl: KLFunction) -> KLFunction:
-    """log sigma read as log sigma^2."""
-    return lambda mu, log_sigma: kl(mu, 0.5 * log_sigma)
 
 
 def _value() -> CheckResult:
@@ -69,8 +40,12 @@ def _value() -> CheckResult:
     def measure(kl: KLFunction) -> float:
         return float(np.max(np.abs(kl(mu, log_sigma) - oracle)))
 
-    about = About(FAMILY, "log-uniform, exact value", "31 values of log alpha from -7 to 8 against the quadrature of "
-                  "E log|eps + mu/sigma| + C0", "a wrong series, a wrong constant, sigma for sigma^2")  # fmt: skip
+    about = About(
+        FAMILY,
+        "log-uniform, exact value",
+        "31 values of log alpha from -7 to 8 against the quadrature of E log|eps + mu/sigma| + C0",
+        "a wrong series, a wrong constant, sigma for sigma^2",
+    )
     right = kl_value("log_uniform")
     return run_check(
         about, measure, right, QUADRATURE, planted="sigma in place of sigma^2", wrong=sigma_for_variance(right)
@@ -86,12 +61,20 @@ def _slope() -> CheckResult:
         slope = -0.5 * mu * dmu(mu, log_sigma)  # log alpha = 2 log sigma - 2 log|mu|
         return float(np.max(np.abs(slope / oracle - 1.0)))
 
-    about = About(FAMILY, "log-uniform, exact "
-                          "slope", "dKL/dlog alpha by the hand-written gradient against -x F(x) with "
-                  "SciPy's Dawson integral, "
-                  "relative", "a slope that belongs to another KL, or changes series badly")  # fmt: skip
-    return run_check(about, measure, kl_dmu("log_uniform"), RELATIVE,
-                     planted="the slope of Molchanov's fit", wrong=kl_dmu("molchanov2017"))  # fmt: skip
+    about = About(
+        FAMILY,
+        "log-uniform, exact slope",
+        "dKL/dlog alpha by the hand-written gradient against -x F(x) with SciPy's Dawson integral, relative",
+        "a slope that belongs to another KL, or changes series badly",
+    )
+    return run_check(
+        about,
+        measure,
+        kl_dmu("log_uniform"),
+        RELATIVE,
+        planted="the slope of Molchanov's fit",
+        wrong=kl_dmu("molchanov2017"),
+    )
 
 
 def _fits() -> list[CheckResult]:
@@ -113,10 +96,11 @@ def _fits() -> list[CheckResult]:
 
 
 def _largest_errors() -> list[CheckResult]:
+    printed, code = kl_value("molchanov2017"), kl_value("rnn2018")
     grids = {"molchanov2017": 12.0, "rnn2018": 12.0, "S004's rounding": 12.0, "ard": 8.0}
     rows: list[tuple[str, float, KLFunction, str, KLFunction]] = [
-        ("molchanov2017", 0.009375, kl_value("molchanov2017"), "k1 = 0.6 in place of 0.63576", fitted(0.6, *MOLCHANOV[1:])),
-        ("rnn2018", 0.012893, kl_value("rnn2018"), "k2 = 1.87 in place of 1.95", fitted(0.64, 1.87, 1.5)),
+        ("molchanov2017", 0.009375, printed, "k1 = 0.6 in place of 0.63576", fitted(0.6, *MOLCHANOV[1:])),
+        ("rnn2018", 0.012893, code, "k2 = 1.87 in place of 1.95", fitted(0.64, 1.87, 1.5)),
         ("S004's rounding", 0.013762, fitted(*S004_ROUNDED), "the unrounded constants", fitted(*MOLCHANOV)),
         ("ard", 0.634846, kl_value("ard"), "without the square, log(1 + |mu|/sigma)/2",
          lambda mu, log_sigma: 0.5 * np.log1p(np.abs(mu) * np.exp(-log_sigma))),
@@ -134,22 +118,37 @@ def _largest_errors() -> list[CheckResult]:
 
     catches = "a wrong constant: the maximum then differs from the documented one, above or below"
     checks = [
-        run_check(About(FAMILY, "largest error of "
-                                f"{name}", f"largest |KL - exact| for log alpha within ±{grids[name]:g} is the "
-                        f"documented {expected}; the figure is the distance from it", catches),
-                  partial(largest, grids[name], expected), kl, PRINTED, planted=planted, wrong=wrong)
+        run_check(
+            About(
+                FAMILY,
+                f"largest error of {name}",
+                f"largest |KL - exact| for log alpha within ±{grids[name]:g} is the documented {expected}; the figure "
+                "is the distance from it",
+                catches,
+            ),
+            partial(largest, grids[name], expected),
+            kl,
+            PRINTED,
+            planted=planted,
+            wrong=wrong,
+        )
         for name, expected, kl, planted, wrong in rows
-    ]  # fmt: skip
-    about = About(FAMILY, "largest error of "
-                          "kingma2015", "with the best constant, for alpha <= 1, it is the documented 0.020155; "
-                  "the figure is the distance from it", catches)  # fmt: skip
+    ]
+    about = About(
+        FAMILY,
+        "largest error of kingma2015",
+        "with the best constant, for alpha <= 1, it is the documented 0.020155; the figure is the distance from it",
+        catches,
+    )
 
     def wrong_sign(mu: Array, log_sigma: Array) -> Array:
         alpha = np.exp(2.0 * log_sigma) / (mu * mu)
         return -0.5 * np.log(alpha) - 1.16145124 * alpha - 1.50204118 * alpha**2 - 0.58629921 * alpha**3
 
-    return [*checks, run_check(about, spread, kl_value("kingma2015"), PRINTED,
-                               planted="c2 with the other sign", wrong=wrong_sign)]  # fmt: skip
+    return [
+        *checks,
+        run_check(about, spread, kl_value("kingma2015"), PRINTED, planted="c2 with the other sign", wrong=wrong_sign),
+    ]
 
 
 def _ends() -> CheckResult:
@@ -164,10 +163,13 @@ def _ends() -> CheckResult:
             errors += [abs(float(sign * kl(*low)[0]) - 30.0 - constant) / 30.0, abs(float(sign * kl(*high)[0]))]
         return max(errors)
 
-    about = About(FAMILY, "limits at both "
-                          "ends", "for alpha -> infinity every KL is 0; for alpha -> 0 it is -log(alpha)/2 plus "
-                  "(gamma + log 2)/2 (exact), 0.63576 (Molchanov), 0.64 (2018 code), 0 (ARD)",
-                  "-KL, as S002 and S004 print some of the formulas; a shifted constant; overflow")  # fmt: skip
+    about = About(
+        FAMILY,
+        "limits at both ends",
+        "for alpha -> infinity every KL is 0; for alpha -> 0 it is -log(alpha)/2 plus (gamma + log 2)/2 (exact), "
+        "0.63576 (Molchanov), 0.64 (2018 code), 0 (ARD)",
+        "-KL, as S002 and S004 print some of the formulas; a shifted constant; overflow",
+    )
     return run_check(about, measure, 1.0, RELATIVE, planted="-KL in place of KL (S004 eq. 5-6 as printed)", wrong=-1.0)
 
 
@@ -188,10 +190,13 @@ def _zero_mean() -> CheckResult:
         with np.errstate(divide="ignore", invalid="ignore"):
             return slope_by_dawson(2.0 * log_sigma - np.log(mu * mu)) * (-2.0 / mu)
 
-    about = About(FAMILY, "analytic at mu = "
-                          "0", "dKL/dmu / (mu / sigma^2) - 1 for |mu| from 1e-9 to 1e-200, and exactly 0 at "
-                  "mu = 0, where log alpha is "
-                  "infinite", "log(mu^2), which is NaN at 0, or a floor inside it, which bends it")  # fmt: skip
+    about = About(
+        FAMILY,
+        "analytic at mu = 0",
+        "dKL/dmu / (mu / sigma^2) - 1 for |mu| from 1e-9 to 1e-200, and exactly 0 at mu = 0, where log alpha is "
+        "infinite",
+        "log(mu^2), which is NaN at 0, or a floor inside it, which bends it",
+    )
     return run_check(about, measure, exact, RELATIVE, planted="the literal log(mu^2): NaN", wrong=literal)
 
 
@@ -202,12 +207,21 @@ def _against(oracle: Callable[[float, float], float], kl: KLFunction) -> float:
 
 
 def _ard() -> CheckResult:
-    about = About(FAMILY, "ARD at the best "
-                          "precision", "against the minimum over tau of KL(N(mu, sigma^2) || N(0, 1/tau)), "
-                  "found by golden sections", "S002's minus sign; a best tau of 1/mu^2")  # fmt: skip
+    about = About(
+        FAMILY,
+        "ARD at the best precision",
+        "against the minimum over tau of KL(N(mu, sigma^2) || N(0, 1/tau)), found by golden sections",
+        "S002's minus sign; a best tau of 1/mu^2",
+    )
     right = kl_value("ard")
-    return run_check(about, partial(_against, at_best_precision), right, QUADRATURE, planted="S002's sign, -KL",
-                     wrong=lambda mu, log_sigma: -right(mu, log_sigma))  # fmt: skip
+    return run_check(
+        about,
+        partial(_against, at_best_precision),
+        right,
+        QUADRATURE,
+        planted="S002's sign, -KL",
+        wrong=lambda mu, log_sigma: -right(mu, log_sigma),
+    )
 
 
 def _standard_normal() -> CheckResult:
@@ -215,5 +229,11 @@ def _standard_normal() -> CheckResult:
         FAMILY, "standard normal prior", "against the quadrature of q log(q/p)", "sigma for sigma^2, a lost 1/2"
     )
     right = kl_value("standard_normal")
-    return run_check(about, partial(_against, standard_normal_by_quadrature), right, QUADRATURE,
-                     planted="sigma in place of sigma^2", wrong=sigma_for_variance(right))  # fmt: skip
+    return run_check(
+        about,
+        partial(_against, standard_normal_by_quadrature),
+        right,
+        QUADRATURE,
+        planted="sigma in place of sigma^2",
+        wrong=sigma_for_variance(right),
+    )

@@ -1,7 +1,8 @@
-"""What the KL divergences are judged by: quadrature, Dawson's integral of SciPy, closed forms; none shares code with them."""
+"""What the KL divergences are judged by: quadrature, SciPy's Dawson integral, formulas as printed; no shared code."""
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from scipy.integrate import quad
@@ -22,7 +23,7 @@ KLFunction = Callable[[Array, Array], Array]  # mu, log_sigma -> KL of each weig
 
 
 def by_quadrature(mu: float, sigma: float) -> float:
-    """E log|eps + mu / sigma| + C0 = integral over t > 0 of log t (phi(t - q) + phi(t + q)), split at 1 and at the peak."""
+    """E log|eps + mu / sigma| + C0: the integral over t > 0 of log t (phi(t - q) + phi(t + q)), split at 1 and q."""
     q = abs(mu) / sigma
 
     def integrand(t: float) -> float:
@@ -31,9 +32,7 @@ def by_quadrature(mu: float, sigma: float) -> float:
         return math.log(t) * (math.exp(-0.5 * (t - q) ** 2) + math.exp(-0.5 * (t + q) ** 2)) / math.sqrt(2.0 * math.pi)
 
     ends = sorted({0.0, 1.0, max(q - 8.0, 0.0), q, q + 8.0, q + FAR})
-    pieces = [
-        quad(integrand, a, b, epsabs=1e-13, epsrel=1e-13, limit=200)[0] for a, b in zip(ends, ends[1:], strict=False)
-    ]
+    pieces = [quad(integrand, a, b, epsabs=1e-13, epsrel=1e-13, limit=200)[0] for a, b in pairwise(ends)]
     return math.fsum(pieces) + C0
 
 

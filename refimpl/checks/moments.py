@@ -1,4 +1,4 @@
-"""Samples of noisy layers under every scheme of sharing, and the closed forms of their moments (S004 eq. 14; chapter LRT).
+"""Samples of noisy layers under every scheme of sharing, and the closed forms of their moments (S004 eq. 14).
 
     scheme                            two steps of an object         two objects
     RT, one draw a mini-batch         sum_d sigma_d^2 x_td x_t'd     the same sum

@@ -36,26 +36,35 @@ def _words() -> CheckResult:
         known = philox_blocks(np.array([2**64 - 1], dtype=np.uint64), 0, (0, 0))[0]  # this counter wraps to 0
         return float(np.sum(by_arrays != words(DRAW, 2000)) + np.sum(known != np.array(KNOWN_ANSWER, dtype=np.uint64)))
 
-    about = About(FAMILY, "words", "2,000 words of numpy.random.Philox against our array code, and the published "
-                                   "known answer; "
-                  "the figure counts the words that "
-                  "differ", "a stream that differs between devices or from other people's")  # fmt: skip
+    about = About(
+        FAMILY,
+        "words",
+        "2,000 words of numpy.random.Philox against our array code, and the published known answer; the figure "
+        "counts the words that differ",
+        "a stream that differs between devices or from other people's",
+    )
     return run_check(about, measure, 0, 0.0, planted="a counter that is ahead by one", wrong=1)
 
 
 def _normals() -> list[CheckResult]:
-    what = "mean, variance, third and fourth moment and neighbours' correlation of 200,001 draws; the figure is the "
-           "largest |z|"
+    what = "first four moments and neighbours' correlation of 200,001 draws; the figure is the largest |z|"
     catches = "a wrong Box-Muller, pairs that are correlated, a lost tail"
     size = (200_001,)
-    rows = [("float64", math.sqrt(12.0) * (uniform(DRAW, size) - 0.5), "uniforms of variance 1"),
-            ("float32", np.repeat(normal(DRAW, (100_001,), "float32"), 2)[:-1], "each normal used twice")]  # fmt: skip
+    rows = [
+        ("float64", math.sqrt(12.0) * (uniform(DRAW, size) - 0.5), "uniforms of variance 1"),
+        ("float32", np.repeat(normal(DRAW, (100_001,), "float32"), 2)[:-1], "each normal used twice"),
+    ]
     return [
-        run_check(About(FAMILY, "normals, "
-                                f"{dtype}", what, catches), moments.z_of_normals, normal(DRAW, size, dtype), Z_BOUND,
-                  planted=planted, wrong=wrong)
+        run_check(
+            About(FAMILY, f"normals, {dtype}", what, catches),
+            moments.z_of_normals,
+            normal(DRAW, size, dtype),
+            Z_BOUND,
+            planted=planted,
+            wrong=wrong,
+        )
         for dtype, wrong, planted in rows
-    ]  # fmt: skip
+    ]
 
 
 def _streams() -> CheckResult:
@@ -65,15 +74,18 @@ def _streams() -> CheckResult:
         return float(max(abs(np.mean(a * b)) for a, b in pairs)) * math.sqrt(MANY)
 
     draws = [DRAW, DRAW._replace(step=4), DRAW._replace(seed=8), DRAW._replace(stream="audit.word")]
-    about = About(FAMILY, "streams", "correlation of draws that differ in step, seed or name; the figure is the "
-                                     "largest |z|",
-                  "the same noise at each training step, or in two matrices")  # fmt: skip
+    about = About(
+        FAMILY,
+        "streams",
+        "correlation of draws that differ in step, seed or name; the figure is the largest |z|",
+        "the same noise at each training step, or in two matrices",
+    )
     return run_check(about, measure, draws, Z_BOUND, planted="the step is ignored", wrong=[DRAW, DRAW])
 
 
 def _schemes() -> list[CheckResult]:
     z = "; the figure is the largest |z|"
-    over_time = "covariance of two steps of an object against "
+    over_time, over_objects = "covariance of two steps of an object against ", "covariance of two objects against "
     rows: list[tuple[str, str, str, Callable[[Array], float], Array, str, Array]] = [
         ("RT, mean and variance", "four preactivations of 20,000 draws against sum mu x and sum sigma^2 x^2" + z,
          "sigma for sigma^2, noise that is not standard", moments.z_of_mean_and_variance, moments.rt(B),
@@ -88,17 +100,14 @@ def _schemes() -> list[CheckResult]:
          lambda y: moments.z_over_time(y, moments.weights_shared), moments.rt(), "LRT with shared eps", moments.lrt(1)),
         ("LRT, a draw each step", over_time + "0" + z, "noise that is shared without being meant to",
          lambda y: moments.z_over_time(y, moments.independent), moments.lrt(T), "eps shared over time", moments.lrt(1)),
-        ("LRT, a draw shared over time "
-         "(S004)", over_time + "sqrt(v v')" + z, "noise redrawn at each step; RT taken for it",
+        ("LRT, a draw shared over time (S004)", over_time + "sqrt(v v')" + z, "noise redrawn at each step; RT for it",
          lambda y: moments.z_over_time(y, moments.noise_shared), moments.lrt(1), "RT in its place", moments.rt(B)),
-        ("RT, one draw an "
-         "object", "covariance of two objects against 0" + z, "one weight sample for the whole mini-batch",
-         lambda y: moments.z_over_objects(y, moments.independent), moments.rt(B), "one draw a "
-           "mini-batch", moments.rt()),
-        ("RT, one draw a "
-         "mini-batch", "covariance of two objects against sum sigma^2 x x'" + z, "own draws where one is meant",
-         lambda y: moments.z_over_objects(y, moments.weights_shared), moments.rt(), "one draw an "
-           "object", moments.rt(B)),
+        ("RT, one draw an object", over_objects + "0" + z, "one weight sample for the whole mini-batch",
+         lambda y: moments.z_over_objects(y, moments.independent), moments.rt(B),
+         "one draw a mini-batch", moments.rt()),
+        ("RT, one draw a mini-batch", over_objects + "sum sigma^2 x x'" + z, "own draws where one is meant",
+         lambda y: moments.z_over_objects(y, moments.weights_shared), moments.rt(),
+         "one draw an object", moments.rt(B)),
     ]  # fmt: skip
     return [
         run_check(About(FAMILY, name, what, catches), measure, right, Z_BOUND, planted=planted, wrong=wrong)
@@ -117,7 +126,7 @@ def _group_variables() -> list[CheckResult]:
     recipe = _model()
     drawn = draw_noise(recipe, T, 2 * MANY, seed=5, step=0, dtype="float64")
     params = {"lstm.z_x.mu": np.array([0.8]), "lstm.z_x.log_sigma": np.array([math.log(0.5)])}
-    z = sample_forward(params, drawn, recipe)[0]["lstm.z_x"]
+    z: Array = sample_forward(params, drawn, recipe)[0]["lstm.z_x"]
 
     def over_objects(z: Array) -> float:
         deviation = z[:, 0] - 0.8
@@ -126,9 +135,12 @@ def _group_variables() -> list[CheckResult]:
         scores.append(np.mean(deviation[::2] * deviation[1::2]) / (0.25 / math.sqrt(MANY)))
         return float(np.max(np.abs(scores)))
 
-    about = About(FAMILY, "z is own to each "
-                          "object", "mean, variance and covariance of neighbours' z, as the model draws them; "
-                  "the figure is the largest |z-score|", "one z for the mini-batch")  # fmt: skip
+    about = About(
+        FAMILY,
+        "z is own to each object",
+        "mean, variance and covariance of neighbours' z, as the model draws them; the figure is the largest |z-score|",
+        "one z for the mini-batch",
+    )
     pairs = run_check(
         about, over_objects, z, Z_BOUND, planted="two objects share a z", wrong=np.repeat(z[::2], 2, axis=0)
     )
@@ -139,14 +151,17 @@ def _group_variables() -> list[CheckResult]:
 
     steps = [z[:100, None, :]] * 3
     redrawn = [z[100 * t : 100 * (t + 1), None, :] for t in range(3)]
-    about = About(FAMILY, "z is shared over "
-                          "time", "one z for all steps of an object: the spread over time of its factor is 0",
-                  "a group variable redrawn at each step")  # fmt: skip
+    about = About(
+        FAMILY,
+        "z is shared over time",
+        "one z for all steps of an object: the spread over time of its factor is 0",
+        "a group variable redrawn at each step",
+    )
     return [pairs, run_check(about, over_time, steps, 0.0, planted="z redrawn at each step", wrong=redrawn)]
 
 
 def _masks() -> list[CheckResult]:
-    """VBD: zeros with frequency p, scaled by 1 / (1 - p); masks of the four gates and of two objects are independent."""
+    """VBD: zeros with frequency p, scaled by 1 / (1 - p); masks of two gates and of two objects are independent."""
     kept = draw_noise(_model(None, RATE), T, MANY, seed=6, step=0, dtype="float64")["lstm.dropout_x"]
 
     def frequency(kept: Array) -> float:
@@ -159,16 +174,20 @@ def _masks() -> list[CheckResult]:
         products = [deviation[:, 0] * deviation[:, k] for k in (1, 2, 3)] + [deviation[::2, 0] * deviation[1::2, 0]]
         return float(max(abs(p.mean()) / (RATE * (1.0 - RATE) / math.sqrt(p.size)) for p in products))
 
-    about = About(FAMILY, "VBD masks, "
-                          "frequency", "20,000 masks of four gates, p = 0.3: share kept and mean of the multiplier; "
-                                       "the "
-                  "figure is the largest |z|", "p taken for the rate of keeping, a forgotten 1 / (1 - p)")  # fmt: skip
+    about = About(
+        FAMILY,
+        "VBD masks, frequency",
+        "20,000 masks of four gates, p = 0.3: share kept and mean of the multiplier; the figure is the largest |z|",
+        "p taken for the rate of keeping, a forgotten 1 / (1 - p)",
+    )
     other = bernoulli(DRAW, kept.shape, RATE)
     first = run_check(about, frequency, kept, Z_BOUND, planted="p is the rate of keeping", wrong=other)
-    about = About(FAMILY, "VBD masks, own to gates and "
-                          "objects", "covariances of masks of two gates and of two objects against 0; "
-                  "the figure is the largest "
-                  "|z|", "one mask for all gates where S004 has four; one for the mini-batch")  # fmt: skip
+    about = About(
+        FAMILY,
+        "VBD masks, own to gates and objects",
+        "covariances of masks of two gates and of two objects against 0; the figure is the largest |z|",
+        "one mask for all gates where S004 has four; one for the mini-batch",
+    )
     shared = np.broadcast_to(kept[:, :1], kept.shape)
     return [first, run_check(about, ties, kept, Z_BOUND, planted="one mask for all gates", wrong=shared)]
 
@@ -189,9 +208,18 @@ def _table() -> CheckResult:
         return float(wrong)
 
     right = {name: name for name in expected}
-    about = About(FAMILY, "what a model's draws are shared "
-                          "over", "shape of every draw of a model, for each estimator, against the "
-                  "table of the design; the figure counts the differences", "an estimator wired to another one's "
-                    "noise")  # fmt: skip
-    return run_check(about, measure, right, 0.0, planted="lrt and lrt_shared exchanged",
-                     wrong=right | {"lrt": "lrt_shared", "lrt_shared": "lrt"})  # fmt: skip
+    about = About(
+        FAMILY,
+        "what a model's draws are shared over",
+        "shape of every draw of a model, for each estimator, against the table of the design; the figure counts the "
+        "differences",
+        "an estimator wired to another one's noise",
+    )
+    return run_check(
+        about,
+        measure,
+        right,
+        0.0,
+        planted="lrt and lrt_shared exchanged",
+        wrong=right | {"lrt": "lrt_shared", "lrt_shared": "lrt"},
+    )

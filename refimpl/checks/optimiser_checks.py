@@ -54,12 +54,12 @@ def scalar_adam(p: float, gradients: list[float], beta1: float, beta2: float, ep
 def _epsilon_inside(params: Params, grads: Params, state: AdamState, **rates: float) -> tuple[Params, AdamState]:
     """The frameworks' form: epsilon is added to the corrected root."""
     scale = math.sqrt(1.0 - rates["beta2"] ** (state.step + 1))
-    return adam_update(params, grads, state, **(rates | {"epsilon": rates["epsilon"] * scale}))  # type: ignore[arg-type]
+    return adam_update(params, grads, state, **(rates | {"epsilon": rates["epsilon"] * scale}))
 
 
 def _without_correction(params: Params, grads: Params, state: AdamState, **rates: float) -> tuple[Params, AdamState]:
     """As if every step were the ten thousandth."""
-    new, after = adam_update(params, grads, state._replace(step=10_000), **rates)  # type: ignore[arg-type]
+    new, after = adam_update(params, grads, state._replace(step=10_000), **rates)
     return new, after._replace(step=state.step + 1)
 
 
@@ -80,14 +80,30 @@ def _adam() -> list[CheckResult]:
         return gap(new, expected)
 
     what = f"{STEPS} steps of three arrays against the recursion of one number; "
-    about = About(FAMILY, "Adam, defaults", what + "beta 0.9 and 0.999, epsilon 1e-8, gradients of order 1",
-                  "a wrong power of beta, moments that are not kept, a step counted from 0")  # fmt: skip
-    first = run_check(about, partial(measure, 1.0, (0.9, 0.999, 1e-8)), adam_update, ROUNDING,
-                      planted="without bias correction", wrong=_without_correction)  # fmt: skip
-    about = About(FAMILY, "Adam, place of epsilon", what + "gradients of order epsilon = 1e-8, where its place decides",
-                  "the frameworks' epsilon, which weighs 31.6 times less in the first step")  # fmt: skip
-    second = run_check(about, partial(measure, 1e-8, (0.9, 0.999, 1e-8)), adam_update, ROUNDING,
-                       planted="epsilon inside the bias correction, as in the frameworks", wrong=_epsilon_inside)  # fmt: skip
+    about = About(
+        FAMILY,
+        "Adam, defaults",
+        what + "beta 0.9 and 0.999, epsilon 1e-8, gradients of order 1",
+        "a wrong power of beta, moments that are not kept, a step counted from 0",
+    )
+    first = run_check(
+        about,
+        partial(measure, 1.0, (0.9, 0.999, 1e-8)),
+        adam_update,
+        ROUNDING,
+        planted="without bias correction",
+        wrong=_without_correction,
+    )
+    about = About(
+        FAMILY,
+        "Adam, place of epsilon",
+        what + "gradients of order epsilon = 1e-8, where its place decides",
+        "the frameworks' epsilon, which weighs 31.6 times less in the first step",
+    )
+    inside = "epsilon inside the bias correction, as in the frameworks"
+    second = run_check(
+        about, partial(measure, 1e-8, (0.9, 0.999, 1e-8)), adam_update, ROUNDING, planted=inside, wrong=_epsilon_inside
+    )
     return [first, second]
 
 
@@ -119,7 +135,8 @@ def _problems() -> dict[str, tuple[Problem, Recipe]]:
     language = planted_lm(0, train_size=403, valid_size=50, test_size=50).corpus
     texts = planted_sentiment(0, train_size=21, valid_size=5, test_size=5, words=9, planted=4).corpus
     return {
-        "characters": (Problem("characters", language, "bits_per_char", 4, 20), character_model("LLLL", vocabulary=8, size=3)),
+        "characters": (Problem("characters", language, "bits_per_char", 4, 20),
+                       character_model("LLLL", vocabulary=8, size=3)),
         "words": (Problem("words", language, "perplexity", 5, 12), word_model("LCIL", vocabulary=8, sizes=(3,))),
         "texts": (Problem("texts", texts, "accuracy", 4),
                   text_classifier("LLLLLL", vocabulary=10, embedding=2, size=3, classes=1)),
@@ -134,7 +151,7 @@ def _terms() -> list[CheckResult]:
         return abs(float(count(problem) - scored))
 
     def everything(problem: Problem) -> int:
-        part = problem.corpus.train
+        part: Any = problem.corpus.train
         return int(getattr(part, "ids", part).size)
 
     return [
@@ -166,13 +183,12 @@ def _kl_once() -> list[CheckResult]:
     def batch_size(problem: Problem, batch: Batch) -> int:
         return int(batch.y.size)
 
-    what = "batches of an epoch, each weighted by its terms, gradient with KL less that without it, against dKL of "
-           "the model"
+    what = "an epoch's batches, each weighted by its terms: gradient with KL less that without, against the model's dKL"
     catches = "KL divided by the batch, by the number of batches or by another N; KL counted once a batch"
     return [
         run_check(About(FAMILY, f"KL once a data set, {kind}", what, catches), partial(measure, problem, recipe),
-                  lambda problem, _: n_terms(problem), SUMS, planted="KL divided by the terms of the "
-                                                                     "batch", wrong=batch_size)
+                  lambda problem, _: n_terms(problem), SUMS,
+                  planted="KL divided by the terms of the batch", wrong=batch_size)
         for kind, (problem, recipe) in _problems().items()
     ]  # fmt: skip
 

@@ -36,7 +36,7 @@ def run_check(
     planted: str | None = None,
     wrong: Subject | None = None,
 ) -> CheckResult:
-    """Measure the right subject, and the wrong one where a bug is planted (its name in words, and the subject that has it).
+    """Measure the right subject, and the wrong one where a bug is planted: its name in words, the subject that has it.
 
     Errors: ValueError if a bug is named and no wrong subject is given, or the other way round.
     """

@@ -1,7 +1,7 @@
 """The equations once more, one number at a time: Python floats, the math module and loops, no matrix product.
 
-Written from the papers and not from the layers: a value oracle has to share nothing with what it judges. Arguments are the
-same arrays as the layers'; they are read number by number.
+Written from the papers and not from the layers: a value oracle has to share nothing with what it judges. Arguments are
+the same arrays as the layers'; they are read number by number.
 """
 
 import math
@@ -36,7 +36,7 @@ def scalar_lstm(
     gates: str = "sigmoid",
     peephole_output: str = "c",
 ) -> tuple[Array, Array, Array]:
-    """h of all steps (T, B, H), and the last h and c: S004 eq. 11, peepholes of S001 or Gers, z of S003, VBD of S004 2.3."""
+    """h of all steps (T, B, H), the last h and c: S004 eq. 11, peepholes of S001 or Gers, z of S003, VBD of S004."""
     steps, batch, width = x.shape
     size = params.b.shape[1]
     gate = sigmoid if gates == "sigmoid" else hard_sigmoid
@@ -100,7 +100,7 @@ def scalar_rnn(x: Array, params: RNNParams, h0: Array, multipliers: RNNMultiplie
 
 
 def scalar_lrt(x: Array, params: AffineLRTParams, eps: Array, var_floor: float) -> Array:
-    """Preactivations (T, B, K) of Kingma, Salimans and Welling 2015: mean plus root of variance times eps (1|T, B, K)."""
+    """Preactivations (T, B, K) of Kingma et al. 2015: mean plus root of the variance times eps (1|T, B, K)."""
     steps, batch, width = x.shape
     y = np.zeros((steps, batch, params.mu.shape[1]))
     for t, b, k in np.ndindex(*y.shape):

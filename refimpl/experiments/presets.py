@@ -29,7 +29,7 @@ NO_CLIP = 1e9  # the 2018 classifiers; its multiplier norm / (norm + 1e-7) is ke
 
 CHARACTERS = {
     "paper": Preset((1000,), Options(250, 0.002, clip_norm=1.0), batch=64, length=100),
-    "small": Preset((128,), Options(40, 0.002, clip_norm=1.0), 64, 100, train=400_000, valid=100_000, test=100_000),
+    "small": Preset((128,), Options(30, 0.002, clip_norm=1.0), 64, 100, train=400_000, valid=100_000, test=100_000),
     "smoke": Preset((16,), Options(2, 0.002, clip_norm=1.0), 16, 50, train=20_000, valid=5_000, test=5_000),
 }
 WORDS = {
@@ -40,7 +40,7 @@ WORDS = {
 IMDB = {
     "paper": Preset((128,), Options(800, 0.0005, clip_norm=NO_CLIP), 128, 200, embedding=300, num_words=20_000),
     "small": Preset(
-        (32,), Options(30, 0.0005, clip_norm=NO_CLIP), 128, 200, embedding=64, num_words=5_000, train=23_529, test=2_000
+        (32,), Options(28, 0.0005, clip_norm=NO_CLIP), 128, 100, embedding=64, num_words=5_000, train=23_529, test=2_000
     ),
     "smoke": Preset((8,), Options(2, 0.0005, clip_norm=NO_CLIP), 32, 40, embedding=8, num_words=500, train=300, test=100),
 }

@@ -1,4 +1,4 @@
-"""``refimpl audit``: every check on the embedded defaults, one HTML page and one JSON file; True if everything holds."""
+"""``refimpl audit``: every check on the embedded defaults, and a report of them as one HTML page and one JSON file."""
 
 import json
 import math
@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
-from refimpl import __version__
 from refimpl.checks.counting_checks import counting_checks
 from refimpl.checks.gradcheck import LeafResult
 from refimpl.checks.gradient_checks import gradient_checks
@@ -23,66 +21,14 @@ from refimpl.checks.result import CheckResult
 from refimpl.checks.value_checks import value_checks
 from refimpl.report import audit_figures
 from refimpl.report.audit_page import Family, Page, format_figure, render, results_of
+from refimpl.report.audit_record import as_json
+from refimpl.report.audit_texts import TEXTS
 from refimpl.report.drawing import write_whole
 from refimpl.report.learning_checks import Learning, learning_checks, planted_runs
 from refimpl.training.environment import environment
 
 GRADIENT_CASES: list[str] | None = None  # names of cases or groups; None: all
 Tell = Callable[[str], None]
-
-
-class FamilyText(NamedTuple):
-    """What the page says about a family."""
-
-    title: str
-    about: str
-
-
-TEXTS = {
-    "gradients": FamilyText(
-        "every hand-written backward pass against the complex step",
-        "dL/dw = Im L(w + ih) / h with h = 1e-30: no difference is taken, so the oracle has 15 digits. The error of a "
-        "gradient is "
-        "max |hand - step| / max |step|; a gradient that is zero everywhere fails, for then nothing was checked.",
-    ),
-    "values": FamilyText(
-        "the layers against loops over single numbers",
-        "A gradient check cannot see an error that forward and backward share. These loops are written from the "
-        "equations, with "
-        "Python floats and no matrix product; the figure is max |layer - loop| / max |loop|.",
-    ),
-    "KL": FamilyText(
-        "exact divergences and their approximations",
-        "Log-uniform prior, shifted so that KL is 0 for alpha -> infinity. Quadrature and Dawson's integral share no "
-        "code with "
-        "what they judge; the largest errors of the approximations are held from both sides, so that a wrong constant "
-        "fails.",
-    ),
-    "noise": FamilyText(
-        "what is drawn, and what each draw is shared over",
-        "Mean and variance do not tell RT, LRT and LRT with shared noise apart; covariances over time and over "
-        "objects do. z-scores "
-        "are bounded by 5 (a chance of 6e-7), and the neighbouring scheme is rejected.",
-    ),
-    "masks": FamilyText(
-        "what must not matter: padding, cuts, order",
-        "The LSTM with everything on: peepholes, multipliers at every place, states other than zero.",
-    ),
-    "optimiser": FamilyText(
-        "Adam, clipping, and the N of the ELBO",
-        "The loss is NLL per term + KL / N, so over an epoch the KL counts once for the whole data set.",
-    ),
-    "counting": FamilyText(
-        "what is pruned, removed and counted",
-        "Compression is a claim about counts; removal must not change the function that was counted.",
-    ),
-    "learning": FamilyText(
-        "the whole chain on sources of known truth",
-        "A language whose entropy rate is known exactly, texts whose Bayes accuracy and telling words are known, and "
-        "the same texts "
-        "with coin flips for labels.",
-    ),
-}
 
 
 def audit(out: Path, *, quick: bool, tell: Tell) -> bool:
@@ -126,21 +72,48 @@ def _quick_families(families: list[Family], tell: Tell) -> list[LeafResult]:
         leaves.extend(found)
         return results
 
-    _run("gradients", gradients, families, tell, lambda results: [
-        ("gradient "
-         "errors", audit_figures.gradient_errors(leaves, results), "Each dot is one gradient, its worst entry; "
-                                                                   "crosses are "
-         "the same check on a broken backward pass.")])  # fmt: skip
+    _run(
+        "gradients",
+        gradients,
+        families,
+        tell,
+        lambda results: [
+            (
+                "gradient errors",
+                audit_figures.gradient_errors(leaves, results),
+                "Each dot is one gradient, its worst entry; crosses are the same check on a broken backward pass.",
+            )
+        ],
+    )
     _run("values", value_checks, families, tell)
-    _run("KL", kl_checks, families, tell, lambda _: [
-        ("KL "
-         "divergences", audit_figures.kl_curves(), "The dashed line is the threshold of pruning, log alpha = 3. ARD's "
-                                                   "difference from "
-         "the exact KL grows to 0.635 and is off this scale.")])  # fmt: skip
-    _run("noise", noise_checks, families, tell, lambda _: [
-        ("covariances", audit_figures.covariances(), "Two steps of one object, means and variances alike. LRT with "
-                                                     "noise shared over "
-         "time (S004 eq. 14) is not the weights' own covariance.")])  # fmt: skip
+    _run(
+        "KL",
+        kl_checks,
+        families,
+        tell,
+        lambda _: [
+            (
+                "KL divergences",
+                audit_figures.kl_curves(),
+                "The dashed line is the threshold of pruning, log alpha = 3. ARD's difference from the exact KL "
+                "grows to 0.635 and is off this scale.",
+            )
+        ],
+    )
+    _run(
+        "noise",
+        noise_checks,
+        families,
+        tell,
+        lambda _: [
+            (
+                "covariances",
+                audit_figures.covariances(),
+                "Two steps of one object, means and variances alike. LRT with noise shared over time (S004 eq. 14) "
+                "is not the weights' own covariance.",
+            )
+        ],
+    )
     for name, checks in (("masks", mask_checks), ("optimiser", optimiser_checks), ("counting", counting_checks)):
         _run(name, checks, families, tell)
     return leaves
@@ -182,44 +155,3 @@ def _run(
 def _raised(name: str, error: Exception) -> CheckResult:
     what = f"the family stopped with {type(error).__name__}: {error}"
     return CheckResult(name, f"{name} could be run", what, "", math.inf, 0.0, passed=False)
-
-
-def as_json(page: Page, runs: Learning | None) -> dict[str, Any]:
-    """The record of an audit: results, gradients, rows of the planted runs, environment. null stands for what is not finite."""
-    results = results_of(page)
-    return {
-        "refimpl": __version__,
-        "created": page.created,
-        "quick": page.quick,
-        "holds": all(map(holds, results)),
-        "seconds": round(page.seconds, 3),
-        "results": [_plain(result._asdict() | {"holds": holds(result)}) for result in results],
-        "gradients": [_plain(leaf._asdict()) for leaf in page.leaves],
-        "learning": None if runs is None else _runs(runs),
-        "environment": page.environment,
-    }
-
-
-def _runs(runs: Learning) -> dict[str, Any]:
-    named = {"planted-lm": runs.language, "random labels": runs.random}
-    named |= {f"planted-sentiment, seed {found.seed}": found for found in runs.sentiment}
-    return {name: _plain(result._asdict()) for name, result in named.items()}
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can hold: parameters and other objects are left out."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items() if _fits(item)}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    return value
-
-
-def _fits(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(map(_fits, value.values()))
-    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return all(map(_fits, value))
-    return value is None or isinstance(value, bool | int | float | str)

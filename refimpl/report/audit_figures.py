@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl.checks.gradcheck import TOLERANCE, LeafResult
-from refimpl.checks.kl_checks import kl_value
+from refimpl.checks.kl_subjects import kl_value
 from refimpl.checks.moments import CovarianceBar, covariance_bars
 from refimpl.checks.result import CheckResult
 from refimpl.compression.thresholds import LOG_ALPHA_THRESHOLD, log_alpha
@@ -78,7 +78,7 @@ def kl_curves() -> Figure:
     right.plot(
         a[below_one], 1e3 * (kingma - values["log_uniform"][below_one]), color=PURPLE, label="Kingma 2015 (alpha ≤ 1)"
     )
-    style_axes(left, "KL to the log-uniform prior", "nats", "log alpha")
+    style_axes(left, "KL of a weight", "nats", "log alpha")
     style_axes(right, "approximation less exact", "10⁻³ nats", "log alpha")
     right.axhline(0.0, color=BLACK, linewidth=1.0)
     for axes in (left, right):
@@ -99,7 +99,7 @@ def covariances(bars: Sequence[CovarianceBar] | None = None) -> Figure:
         axes.plot(
             [i - 0.36, i + 0.36], [bar.exact] * 2, color=VERMILLION, linewidth=2.0, label=None if i else "closed form"
         )
-        axes.text(i + 0.4, bar.exact, f"{bar.exact:.4f}", va="center", fontsize=9, color=VERMILLION)
+        axes.text(i + 0.4, bar.exact, f"{bar.exact:.4f}", va="bottom", fontsize=9, color=VERMILLION)
     axes.set_xticks(range(len(bars)), [bar.scheme for bar in bars])
     axes.set_xlim(-0.6, len(bars) - 0.2)
     axes.axhline(0.0, color=BLACK, linewidth=0.8)

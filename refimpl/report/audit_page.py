@@ -45,7 +45,7 @@ def results_of(page: Page) -> list[CheckResult]:
 
 def render(page: Page) -> str:
     """The page, whole."""
-    style = files("refimpl.report").joinpath("audit_style.css").read_text(encoding="utf-8")
+    style = files("refimpl.report").joinpath("style.css").read_text(encoding="utf-8")
     parts = [
         f"<h1>refimpl {escape(__version__)}: audit</h1>",
         f'<p class="when">{escape(page.created)}, {page.seconds:.0f} s on {escape(_machine(page.environment))}; '
@@ -54,14 +54,21 @@ def render(page: Page) -> str:
         _three_sentences(page),
         _summary(page),
         *(_family(family, page.leaves) for family in page.families),
-        "<h2 id=environment>Environment</h2>",
+        '<h2 id="environment">Environment</h2>',
         f"<pre>{escape(json.dumps(page.environment, indent=1))}</pre>",
     ]
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        # the browser itself then refuses scripts and anything from elsewhere
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+        "style-src 'unsafe-inline'\">"
+    )
     title = f"<title>refimpl audit: {_one_line(results_of(page))}</title>"
     body = "\n".join(parts)
-    return '<!DOCTYPE html>\n<html '
-           f'lang="en">\n<head>{head}{title}\n<style>\n{style}</style></head>\n<body><main>\n{body}\n</main></body>\n</html>\n'
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}{title}\n<style>\n{style}</style></head>\n'
+        f"<body><main>\n{body}\n</main></body>\n</html>\n"
+    )
 
 
 def format_figure(value: float | None) -> str:
@@ -94,7 +101,7 @@ def _verdict(page: Page) -> str:
     if not failing:
         return (
             f'<div class="verdict"><strong>All {len(results)} checks hold</strong>, and each of the {len(planted)} '
-            'bugs planted '
+            "bugs planted "
             "in them is caught.</div>"
         )
     items = "".join(
@@ -113,25 +120,20 @@ def _why(result: CheckResult) -> str:
 def _three_sentences(page: Page) -> str:
     results = results_of(page)
     planted = sum(result.planted is not None for result in results)
+    text = (
+        "refimpl is Bayesian sparsification of LSTMs in NumPy, forward and backward by hand, and this page is what "
+        "it can show of itself with embedded defaults: no data, no network, fixed seeds, so that the same command "
+        "gives the same figures. Each check is a figure that may not exceed its bound, and each bound comes from "
+        "the rounding of the sums involved, a standard error (z ≤ 5), the printed digits of a published number, or "
+        "the stated target of a run on a source of known truth. So that you need not believe that a check can "
+        f"fail, {planted} of the {len(results)} are run a second time, here, on a copy with a bug planted in it, "
+        "and if one does not catch its bug the audit falls short."
+    )
     quick = (
         '<div class="note">Quick: the runs on planted sources (family learning) were left out; '
         "<code>refimpl audit</code> has them.</div>"
-        if page.quick
-        else ""
     )
-    return (
-        "<p>refimpl is Bayesian sparsification of LSTMs in NumPy, forward and backward by hand, and this page is what "
-        "it can show "
-        "of itself with embedded defaults: no data, no network, fixed seeds, so that the same command gives the same "
-        "figures. "
-        "Each check is a figure that may not exceed its bound, and each bound comes from the rounding of the sums "
-        "involved, a "
-        "standard error (z ≤ 5), the printed digits of a published number, or the stated target of a run on a source "
-        "of known "
-        f"truth. So that you need not believe that a check can fail, {planted} of the {len(results)} are run a second "
-        "time, here, "
-        "on a copy with a bug planted in it, and if one does not catch its bug the audit falls short.</p>" + quick
-    )
+    return f"<p>{escape(text)}</p>" + (quick if page.quick else "")
 
 
 def _summary(page: Page) -> str:
@@ -141,20 +143,40 @@ def _summary(page: Page) -> str:
         bugs = [result for result in family.results if result.planted is not None]
         caught = sum(bool(result.planted_caught) for result in bugs)
         good = held == len(family.results)
-        rows.append(
-            f'<tr{"" if good else " class=short"}><td><a '
-            f'href="#{family.name}">{escape(family.name)}</a></td><td>{escape(family.title)}</td>'
-            f"<td class=number>{held} of {len(family.results)}</td><td class=number>{caught} of {len(bugs)}</td>"
-            "<td "
-            f"class=number>{sum(r.seconds for r in family.results):.1f}</td><td>{_mark(good, 'holds', 'falls short')}</td></tr>"
-        )
-    head = "<th>family<th>what is shown<th class=number>checks that hold<th class=number>bugs caught<th "
-           "class=number>seconds<th>verdict"
-    return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        cells = [
+            f'<td><a href="#{family.name}">{escape(family.name)}</a></td>',
+            _cell(family.title),
+            _cell(f"{held} of {len(family.results)}", "number"),
+            _cell(f"{caught} of {len(bugs)}", "number"),
+            _cell(f"{sum(result.seconds for result in family.results):.1f}", "number"),
+            _mark(good, "holds", "falls short"),
+        ]
+        rows.append(_row(cells, good))
+    columns = ["family", "what is shown", "#checks that hold", "#bugs caught", "#seconds", "verdict"]
+    return _html_table(columns, rows)
+
+
+def _html_table(columns: Sequence[str], rows: Iterable[str], kind: str = "checks") -> str:
+    """A table that scrolls by itself where the page is narrow; # marks a column of numbers."""
+    head = "".join(f'<th class="number">{c[1:]}</th>' if c.startswith("#") else f"<th>{c}</th>" for c in columns)
+    body = "".join(rows)
+    table = f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll">{table}</div>'
+
+
+def _row(cells: Iterable[str], good: bool, anchor: str = "") -> str:
+    place = f' id="{anchor}"' if anchor else ""
+    kind = "" if good else ' class="short"'
+    return f"<tr{place}{kind}>{''.join(cells)}</tr>"
+
+
+def _cell(text: str, kind: str = "") -> str:
+    return f'<td class="{kind}">{escape(text)}</td>' if kind else f"<td>{escape(text)}</td>"
 
 
 def _mark(good: bool, yes: str, no: str) -> str:
-    return f"<span class=good>✓ {yes}</span>" if good else f"<span class=bad>✗ {no}</span>"
+    words, kind = (f"✓ {yes}", "good") if good else (f"✗ {no}", "bad")
+    return f'<td><span class="{kind}">{escape(words.strip())}</span></td>'
 
 
 def _anchor(result: CheckResult) -> str:
@@ -164,14 +186,14 @@ def _anchor(result: CheckResult) -> str:
 
 def _family(family: Family, leaves: Sequence[LeafResult]) -> str:
     parts = [
-        f"<h2 id={family.name}>{escape(family.name)}<small>{escape(family.title)}</small></h2>",
+        f'<h2 id="{family.name}">{escape(family.name)}<small>{escape(family.title)}</small></h2>',
         f"<p>{escape(family.about)}</p>",
     ]
     if len(family.results) <= SHORT_TABLE:
         parts.append(_table(family.results))
     else:
         first = [r for r in family.results if r.planted is not None or not holds(r)]
-        rest = [r for r in family.results if r not in first]
+        rest = [r for r in family.results if r.planted is None and holds(r)]
         parts += [_table(first), _folded(f"{len(rest)} more checks, all of which hold", _table(rest))]
     parts += [_figure(*named) for named in family.figures]
     if family.name == "gradients":
@@ -184,38 +206,44 @@ def _folded(summary: str, content: str) -> str:
 
 
 def _table(results: Iterable[CheckResult]) -> str:
-    head = (
-        "<th>check<th>what it would have caught<th class=number>figure<th class=number>bound<th>verdict<th>bug planted"
-        "<th class=number>its figure<th>"
-    )
-    rows = "".join(map(_row, results))
-    return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    columns = ["check", "what it would have caught", "#figure", "#bound", "verdict", "bug planted", "#its figure", ""]
+    return _html_table(columns, map(_check_row, results))
 
 
-def _row(r: CheckResult) -> str:
-    caught = "" if r.planted_caught is None else _mark(r.planted_caught, "caught", "missed")
-    return (
-        f'<tr id="{_anchor(r)}"{"" if holds(r) else " class=short"}><td class=check><strong>{escape(r.name)}</strong>'
-        f"<span class=what>{escape(r.what)}</span></td><td class=catches>{escape(r.catches)}</td>"
-        f"<td class=number>{format_figure(r.figure)}</td><td class=number>≤ {format_figure(r.bound)}</td>"
-        f"<td>{_mark(r.passed, 'holds', 'falls short')}</td><td class=planted>{escape(r.planted or '')}</td>"
-        f"<td class=number>{'' if r.planted is None else format_figure(r.planted_figure)}</td><td>{caught}</td></tr>"
-    )
+def _check_row(r: CheckResult) -> str:
+    name = f'<strong>{escape(r.name)}</strong><span class="what">{escape(r.what)}</span>'
+    cells = [
+        f'<td class="check">{name}</td>',
+        _cell(r.catches, "catches"),
+        _cell(format_figure(r.figure), "number"),
+        _cell(f"≤ {format_figure(r.bound)}", "number"),
+        _mark(r.passed, "holds", "falls short"),
+        _cell(r.planted or "", "planted"),
+        _cell("" if r.planted is None else format_figure(r.planted_figure), "number"),
+        _cell("") if r.planted_caught is None else _mark(r.planted_caught, "caught", "missed"),
+    ]
+    return _row(cells, holds(r), _anchor(r))
 
 
 def _figure(title: str, figure: Any, caption: str) -> str:
-    return f'<figure><img alt="{escape(title, quote=True)}" '
-           f'src="{to_data_uri(figure)}"><figcaption>{escape(caption)}</figcaption></figure>'
+    image = f'<img alt="{escape(title, quote=True)}" src="{to_data_uri(figure)}">'
+    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _leaves(leaves: Sequence[LeafResult]) -> str:
-    head = "<th>layer<th>gradient<th class=number>entries<th class=number>error<th>worst index<th class=number>by hand"
-    head += "<th class=number>complex step<th>"
-    rows = "".join(
-        f"<tr{'' if leaf.passed else ' class=short'}><td>{escape(leaf.layer)}</td><td>{escape(leaf.leaf)}</td>"
-        f"<td class=number>{leaf.entries}</td><td class=number>{format_figure(leaf.error)}</td>"
-        f"<td>{escape(str(list(leaf.worst_index)))}</td><td class=number>{leaf.hand:.17g}</td>"
-        f"<td class=number>{leaf.step:.17g}</td><td>{_mark(leaf.passed, '', escape(leaf.note))}</td></tr>"
-        for leaf in leaves
-    )
-    return f"<div class=scroll><table class=leaves><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    columns = ["layer", "gradient", "#entries", "#error", "worst index", "#by hand", "#complex step", ""]
+    return _html_table(columns, map(_leaf_row, leaves), "leaves")
+
+
+def _leaf_row(leaf: LeafResult) -> str:
+    cells = [
+        _cell(leaf.layer),
+        _cell(leaf.leaf),
+        _cell(f"{leaf.entries}", "number"),
+        _cell(format_figure(leaf.error), "number"),
+        _cell(str(list(leaf.worst_index))),
+        _cell(f"{leaf.hand:.17g}", "number"),
+        _cell(f"{leaf.step:.17g}", "number"),
+        _mark(leaf.passed, "", leaf.note),
+    ]
+    return _row(cells, leaf.passed)

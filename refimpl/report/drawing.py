@@ -20,9 +20,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from refimpl.arrays import Array
-from refimpl.report.records import Row, number
+from refimpl.report.records import number
+from refimpl.training.metrics import Row
 
-# Okabe and Ito 2008, "Color universal design": told apart with any kind of colour vision. Yellow is too light for lines.
+# Okabe and Ito 2008, "Color universal design": told apart by all kinds of colour vision. Yellow is too light for lines.
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK = (
     "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Curves of a run by epoch: learning, sparsity, and several configurations side by side."""
+"""Curves of a run by epoch: learning and sparsity."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,11 @@ from refimpl.report.drawing import (
     epoch_axis,
     log_axis,
     new_figure,
-    save_png,
     style_axes,
-    to_data_uri,
     value_axis,
 )
-from refimpl.report.records import Metric, Row, best_row, kept_weights, metric_of, number
-
-__all__ = ["comparison", "learning_curve", "save_png", "sparsity_curve", "to_data_uri"]
+from refimpl.report.records import Metric, best_row, kept_weights, metric_of, number
+from refimpl.training.metrics import Row
 
 
 def learning_curve(rows: Sequence[Row]) -> Figure:
@@ -75,7 +72,7 @@ def _draw_metric(axes: Axes, rows: list[Row], metric: Metric, keys: Mapping[str,
         words = f"best valid, {value:,.{metric.decimals}f} at epoch {best['epoch']}"
         axes.plot([best["epoch"]], [value], "o", color="none", markeredgecolor=BLACK, markersize=9, label=words)
     style_axes(axes, "Validation and test, pruned means", metric.label)
-    value_axis(axes, metric.scale * _after_initialisation(rows, tuple(keys)), log=metric.log_axis)
+    value_axis(axes, metric.scale * after_initialisation(rows, tuple(keys)), log=metric.log_axis)
     low, high = axes.get_ylim()
     for value in (metric.scale * number(row.get("valid")) for row in rows if row["epoch"] == 0):
         if not math.isnan(value) and not low <= value <= high:
@@ -83,7 +80,7 @@ def _draw_metric(axes: Axes, rows: list[Row], metric: Metric, keys: Mapping[str,
     axes.legend(fontsize=9, frameon=False)
 
 
-def _after_initialisation(rows: Sequence[Row], keys: Sequence[str]) -> Array:
+def after_initialisation(rows: Sequence[Row], keys: Sequence[str]) -> Array:
     """The values that fix the limits; epoch 0 would flatten the rest, so it counts only beside fewer than two more."""
     trained = [row for row in rows if row["epoch"] > 0]
     return np.concatenate([column(trained if len(trained) > 1 else rows, key) for key in keys])
@@ -120,9 +117,9 @@ def sparsity_curve(rows: Sequence[Row]) -> Figure:
     _draw_shares(group_axes, epochs, [(values, look) for values, look in held if np.isfinite(values).any()])
     style_axes(group_axes, "Structures kept", "%, log")
 
-    _draw_compression(compression_axes, rows, "compression", 0, {"color": BLACK, "label": "propagated"})
-    _draw_compression(compression_axes, rows, "compression_raw", 1, {"color": GREY, "linestyle": ":", "label": "raw"})
-    _fit_compression(compression_axes, [rows], ("compression", "compression_raw"))
+    draw_compression(compression_axes, rows, "compression", 0, {"color": BLACK, "label": "propagated"})
+    draw_compression(compression_axes, rows, "compression_raw", 1, {"color": GREY, "linestyle": ":", "label": "raw"})
+    fit_compression(compression_axes, [rows], ("compression", "compression_raw"))
     style_axes(compression_axes, "Compression, all / kept", "times, log")
     for axes in (share_axes, group_axes, compression_axes):
         epoch_axis(axes, epochs)
@@ -157,16 +154,17 @@ def _draw_shares(axes: Axes, epochs: Array, shares: Sequence[tuple[Array, Mappin
         axes.plot([], [], "v", color=GREY, label="nothing kept")
 
 
-def _draw_compression(axes: Axes, rows: Sequence[Row], key: str, which: int, look: Mapping[str, object]) -> None:
+def draw_compression(axes: Axes, rows: Sequence[Row], key: str, which: int, look: Mapping[str, object]) -> None:
     """A compression curve; epochs at which all weights are pruned become triangles at the upper edge."""
     epochs, gone = column(rows, "epoch"), all_pruned(rows, which)
     draw_curve(axes, epochs, np.where(gone, math.nan, column(rows, key)), **look)
     if gone.any():
         top = axes.get_xaxis_transform()  # x in epochs, y as a part of the axis
-        axes.plot(epochs[gone], np.ones(int(gone.sum())), "^", color=look["color"], transform=top, clip_on=False)
+        axes.plot(epochs[gone], np.full(int(gone.sum()), 0.97), "^", color=look["color"], transform=top, clip_on=False)
 
 
-def _fit_compression(axes: Axes, runs: Sequence[Sequence[Row]], keys: Sequence[str]) -> None:
+def fit_compression(axes: Axes, runs: Sequence[Sequence[Row]], keys: Sequence[str]) -> None:
+    """Limits that hold the compressions of runs; the legend tells what a triangle is, if there is one."""
     gone = [all_pruned(rows, which) for rows in runs for which in range(len(keys))]
     values = np.concatenate([np.where(g, math.nan, column(r, k)) for (r, k), g in
                              zip([(r, k) for r in runs for k in keys], gone, strict=True)])  # fmt: skip
@@ -179,68 +177,3 @@ def all_pruned(rows: Sequence[Row], which: int) -> Array:
     """Epochs (bool, (N,)) at which weights are counted and none is kept; which: 0 propagated, 1 raw."""
     counts = [kept_weights(row) for row in rows]
     return np.array([count[2] > 0 and count[which] == 0 for count in counts], dtype=bool)
-
-
-def comparison(runs: Mapping[str, Sequence[Row]]) -> Figure:
-    """Several configurations of one experiment: validation and test metric and compression, by epoch and by each other.
-
-    Errors: ValueError if there are no runs or their metrics differ.
-    """
-    metric = metric_of([row for rows in runs.values() for row in rows])
-    figure = new_figure(6.6)
-    (valid_axes, test_axes), (compression_axes, trade_axes) = figure.subplots(2, 2)
-    for i, (label, rows) in enumerate(runs.items()):
-        look = {"color": COLOURS[i % len(COLOURS)], "linestyle": ("-", "--", ":")[i // len(COLOURS) % 3]}
-        epochs = column(rows, "epoch")
-        draw_curve(valid_axes, epochs, metric.scale * column(rows, "valid"), **look, label=label)
-        draw_curve(test_axes, epochs, metric.scale * column(rows, "test"), **look)
-        _draw_compression(compression_axes, rows, "compression", 0, look)
-        trained = [row for row in rows if row["epoch"] > 0] or list(rows)
-        there = np.where(all_pruned(trained, 0), math.nan, column(trained, "compression"))
-        quality = metric.scale * column(trained, "test")
-        trade_axes.plot(there, quality, **look, linewidth=0.9, alpha=0.75)
-        trade_axes.plot(there[-1:], quality[-1:], "o", color=look["color"], markersize=7)
-    limits, beyond = _common_limits(runs, metric)
-    for axes, title in [
-        (valid_axes, "Validation"),
-        (test_axes, "Test"),
-        (trade_axes, "Test by compression; dot: last epoch"),
-    ]:
-        value_axis(axes, limits, log=metric.log_axis)
-        style_axes(axes, title, metric.label)
-    trade_axes.set_xlabel("compression, times, log")
-    _fit_compression(compression_axes, list(runs.values()), ("compression",))
-    if compression_axes.get_legend_handles_labels()[0]:
-        compression_axes.legend(fontsize=9, frameon=False)
-    style_axes(compression_axes, "Compression, all / kept, propagated", "times, log")
-    if compression_axes.get_yscale() == "log":
-        log_axis(trade_axes, *compression_axes.get_ylim(), which="x")
-    every_epoch = np.concatenate([column(rows, "epoch") for rows in runs.values()])
-    for axes in (valid_axes, test_axes, compression_axes):
-        epoch_axis(axes, every_epoch)
-    if beyond:
-        valid_axes.plot([], [], " ", label=f"leaves the panel: {', '.join(beyond)}")
-    handles, labels = valid_axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(runs), 5), frameon=False)
-    return figure
-
-
-def _common_limits(runs: Mapping[str, Sequence[Row]], metric: Metric) -> tuple[Array, list[str]]:
-    """Values that fix the limits of quality, and the runs that go beyond them.
-
-    A run that diverges or overfits without bound would flatten all others. Where values worse than every run's first
-    trained epoch more than double the range, the limits end at the worst of these first epochs.
-    """
-    worse = -1.0 if metric.higher_is_better else 1.0
-    show = np.log if metric.log_axis else np.asarray
-    shown = {label: metric.scale * _after_initialisation(rows, ("valid", "test")) for label, rows in runs.items()}
-    shown = {label: values[np.isfinite(values)] for label, values in shown.items()}
-    firsts = [values[[0, len(values) // 2]] for values in shown.values() if values.size]  # of valid and of test
-    everything = np.concatenate(list(shown.values()))
-    if not firsts or (metric.log_axis and everything.min() <= 0.0):
-        return everything, []
-    bound = worse * float(np.max(worse * np.concatenate(firsts)))
-    inside = everything[worse * everything <= worse * bound]
-    if np.ptp(show(everything)) <= 2.0 * np.ptp(show(inside)):
-        return everything, []
-    return inside, [label for label, values in shown.items() if (worse * values > worse * bound).any()]

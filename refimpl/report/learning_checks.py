@@ -1,6 +1,6 @@
 """Audit, family learning: the whole chain trained on sources whose truth is known (experiments/planted_checks.py).
 
-The runs go side by side in two processes of one BLAS thread each; they share nothing, so the figures do not depend on it.
+The runs go side by side in two processes of one BLAS thread each. They share nothing: the figures do not depend on it.
 """
 
 import math
@@ -42,16 +42,17 @@ class Learning(NamedTuple):
     random: RandomLabelsResult
 
 
-def planted_runs(tell: Callable[[str], None]) -> Learning:
-    """Train all of them, some four minutes on two cores; tell a line as each one ends.
+def planted_runs(tell: Callable[[str], None], preset: str = "small") -> Learning:
+    """Train all of them, some four minutes on two cores with the preset small; tell a line as each one ends.
 
     Errors: what a run raises.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=_one_thread) as pool:
-        tasks: dict[Future[Any], str] = {pool.submit(_timed, run_planted_lm): "planted-lm"}
-        tasks |= {pool.submit(_timed, run_planted_sentiment, seed): f"planted-sentiment, seed {seed}" for seed in SEEDS}
-        tasks[pool.submit(_timed, run_random_labels)] = "random labels"
+        tasks: dict[Future[Any], str] = {pool.submit(_timed, run_planted_lm, 0, preset): "planted-lm"}
+        for seed in SEEDS:
+            tasks[pool.submit(_timed, run_planted_sentiment, seed, preset)] = f"planted-sentiment, seed {seed}"
+        tasks[pool.submit(_timed, run_random_labels, 0, preset)] = "random labels"
         found: dict[str, Any] = {}
         try:
             for done in as_completed(tasks):
@@ -90,29 +91,42 @@ def _language(found: PlantedLanguageResult) -> list[CheckResult]:
             FAMILY,
             "planted-lm reaches the entropy rate",
             f"bits a symbol of fresh text, {found.test_bits:.4f}, against the exact rate of the source, {rate:.4f}, "
-            "relative; the "
-            f"planted bug, h and c reset at every step, has {found.reset_bits:.4f}",
+            f"relative; the planted bug, h and c reset at every step, has {found.reset_bits:.4f}",
             "anything that keeps an LSTM from learning what is five steps back; a state that is lost",
         ),
-        _same, off, WITHIN, planted="h and c reset at every step", wrong=off_reset,
-    )  # fmt: skip
+        _same,
+        off,
+        WITHIN,
+        planted="h and c reset at every step",
+        wrong=off_reset,
+    )
     fresh = run_check(
-        About(FAMILY, "planted-lm, fresh "
-                      "symbols", f"{SYMBOLS:,} over the {found.symbols:,} fresh symbols that were scored",
-              "a rate measured on too few symbols"),
-        _same, SYMBOLS / found.symbols, 1.0,
-    )  # fmt: skip
+        About(
+            FAMILY,
+            "planted-lm, fresh symbols",
+            f"{SYMBOLS:,} over the {found.symbols:,} fresh symbols that were scored",
+            "a rate measured on too few symbols",
+        ),
+        _same,
+        SYMBOLS / found.symbols,
+        1.0,
+    )
     shorter = {"unigram": found.unigram_bits, "bigram": found.bigram_bits, "4-gram": found.fourgram_bits}
     memories = [
         run_check(
-            About(FAMILY, f"planted-lm, {name} "
-                          "entropy", f"the rate, {rate:.4f} bits, over the {name} entropy, {bits:.4f} bits: a "
-                  f"model with that memory is at least {100 * (ABOVE - 1):.0f} % worse", "a source that needs no "
-                    "memory"),
-            _same, rate / bits, 1.0 / ABOVE,
+            About(
+                FAMILY,
+                f"planted-lm, {name} entropy",
+                f"the rate, {rate:.4f} bits, over the {name} entropy, {bits:.4f} bits: a model with that memory is at "
+                f"least {100 * (ABOVE - 1):.0f} % worse",
+                "a source that needs no memory",
+            ),
+            _same,
+            rate / bits,
+            1.0 / ABOVE,
         )
         for name, bits in shorter.items()
-    ]  # fmt: skip
+    ]
     return [first, fresh, *memories]
 
 
@@ -121,26 +135,48 @@ def _sentiment(runs: Learning) -> list[CheckResult]:
     for found in runs.sentiment:
         name = f"planted-sentiment, seed {found.seed}"
         bayes, error = found.bayes_accuracy, found.standard_error
-        checks.append(run_check(
-            About(FAMILY, f"{name}: "
-                          "accuracy", f"{100 * found.accuracy:.2f} % on {found.texts:,} fresh texts, short of the "
-                                      "exact "
-                  f"Bayes accuracy, {100 * bayes:.2f} %, by so many standard errors", "a classifier that learns less "
-                    "than there is"),
-            _same, (bayes - found.accuracy) / error, STANDARD_ERRORS,
-            planted="labels by coin flips", wrong=(bayes - runs.random.accuracy) / error,
-        ))  # fmt: skip
-        checks.append(run_check(
-            About(FAMILY, f"{name}: "
-                          "recall", f"share of the planted words that were pruned; {100 * found.recall:.0f} % are left",
-                  "group variables that prune what matters"),
-            _same, 1.0 - found.recall, 1.0 - RECALL,
-        ))  # fmt: skip
-        checks.append(run_check(
-            About(FAMILY, f"{name}: precision", "share of the words left that were not planted; "
-                  f"{100 * found.precision:.0f} % of those left are", "group variables that do not prune"),
-            _same, 1.0 - found.precision, 1.0 - PRECISION,
-        ))  # fmt: skip
+        checks.append(
+            run_check(
+                About(
+                    FAMILY,
+                    f"{name}: accuracy",
+                    f"{100 * found.accuracy:.2f} % on {found.texts:,} fresh texts, short of the exact Bayes accuracy, "
+                    f"{100 * bayes:.2f} %, by so many standard errors",
+                    "a classifier that learns less than there is",
+                ),
+                _same,
+                (bayes - found.accuracy) / error,
+                STANDARD_ERRORS,
+                planted="labels by coin flips",
+                wrong=(bayes - runs.random.accuracy) / error,
+            )
+        )
+        checks.append(
+            run_check(
+                About(
+                    FAMILY,
+                    f"{name}: recall",
+                    f"share of the planted words that were pruned; {100 * found.recall:.0f} % are left",
+                    "group variables that prune what matters",
+                ),
+                _same,
+                1.0 - found.recall,
+                1.0 - RECALL,
+            )
+        )
+        checks.append(
+            run_check(
+                About(
+                    FAMILY,
+                    f"{name}: precision",
+                    f"share of the words left that were not planted; {100 * found.precision:.0f} % of those left are",
+                    "group variables that do not prune",
+                ),
+                _same,
+                1.0 - found.precision,
+                1.0 - PRECISION,
+            )
+        )
     return checks
 
 
@@ -148,16 +184,27 @@ def _random(runs: Learning) -> list[CheckResult]:
     found, texts = runs.random, runs.sentiment[0]
     deviation, deviation_of_texts = (abs(a - 0.5) / found.standard_error for a in (found.accuracy, texts.accuracy))
     kept = run_check(
-        About(FAMILY, "random labels: weights "
-                      "kept", "the same texts, configuration and steps with coin flips for labels: share of "
-              "weights left", "a posterior that memorises (S002's control)"),
-        _same, found.kept, KEPT,
-    )  # fmt: skip
+        About(
+            FAMILY,
+            "random labels: weights kept",
+            "the same texts, configuration and steps with coin flips for labels: share of weights left",
+            "a posterior that memorises (S002's control)",
+        ),
+        _same,
+        found.kept,
+        KEPT,
+    )
     chance = run_check(
-        About(FAMILY, "random labels: "
-                      "accuracy", f"{100 * found.accuracy:.2f} % on {found.texts:,} fresh texts, from 50 % by so many "
-              "standard errors", "a leak from targets to inputs"),
-        _same, deviation if math.isfinite(deviation) else math.inf, STANDARD_ERRORS,
-        planted="the true labels", wrong=deviation_of_texts,
-    )  # fmt: skip
+        About(
+            FAMILY,
+            "random labels: accuracy",
+            f"{100 * found.accuracy:.2f} % on {found.texts:,} fresh texts, from 50 % by so many standard errors",
+            "a leak from targets to inputs",
+        ),
+        _same,
+        deviation if math.isfinite(deviation) else math.inf,
+        STANDARD_ERRORS,
+        planted="the true labels",
+        wrong=deviation_of_texts,
+    )
     return [kept, chance]

@@ -1,0 +1,158 @@
+"""Reports of run folders: numbers are those of the record, checkpoints become pictures, a broken record says what is wrong."""
+
+import json
+
+import numpy as np
+import pytest
+
+from refimpl.models.parameters import initialise
+from refimpl.models.recipe import Output, Recipe, Recurrent, Weight
+from refimpl.report.record_checks import record_checks
+from refimpl.report.records import read_run
+from refimpl.report.run_report import comparison_report, recipe_from_record, run_report, run_sections
+from refimpl.report.run_tables import comparison_table, epochs_table, matrices_table
+from refimpl.report.tables import cell_text
+from refimpl.training.checkpoint import Checkpoint, save_checkpoint
+
+RT = Weight("rt")
+RECIPE = Recipe("language_model", 5, 5, (Recurrent("lstm", 4, RT, RT, z_h="rnn2018"),), Output(Weight("lrt")))
+
+
+def as_record(value):
+    """NamedTuples as dicts, as run.json has them."""
+    if hasattr(value, "_asdict"):
+        return {name: as_record(field) for name, field in value._asdict().items()}
+    return [as_record(item) for item in value] if isinstance(value, tuple) else value
+
+
+def texts(table):
+    return [[cell_text(cell) for cell in row] for row in table.rows]
+
+
+def values(row):
+    return [cell.value if hasattr(cell, "value") else cell for cell in row]
+
+
+def test_comparison_table_holds_the_recorded_numbers(rows, write_run, make):
+    make_row, nothing_kept = make
+    rows[3] = rows[3] | {"valid": 1.25}
+    folders = [write_run("LCCL", rows), write_run("LLRL", [make_row(0, 1.0), nothing_kept(1)])]
+    table = comparison_table(folders)
+    first = dict(zip(range(len(table.columns)), values(table.rows[0]), strict=True))
+    assert first[0] == "LCCL"
+    assert [first[k] for k in (1, 2, 3)] == [3, 1.25, rows[3]["test"]]
+    assert [first[k] for k in (4, 5, 6)] == [4, rows[4]["valid"], rows[4]["test"]]
+    assert [first[k] for k in (7, 8)] == [rows[4]["compression"], rows[4]["compression_raw"]]
+    assert [first[k] for k in (9, 10, 11)] == ["2 of 10", "1 of 5", "4 of 20"]
+    assert [first[k] for k in (12, 13)] == [0.2, 2.5]
+    assert texts(table)[1][7:9] == ["all pruned", "all pruned"]
+
+
+def test_runs_that_differ_in_the_seed_are_told_apart(rows, write_run):
+    folders = [write_run(f"r{seed}", rows, configuration="LCCL", seed=seed) for seed in (1, 2)]
+    assert [row[0] for row in comparison_table(folders).rows] == ["LCCL seed 1", "LCCL seed 2"]
+    same = [write_run(f"s{k}", rows, configuration="LCCL") for k in (1, 2)]
+    assert [row[0] for row in comparison_table(same).rows] == [f"LCCL ({folder})" for folder in same]
+
+
+def test_accuracy_is_shown_in_percent(write_run, make):
+    make_row, _ = make
+    rows = [make_row(k, 1.0, "accuracy", valid=0.5 + 0.1 * k, test=None) for k in range(3)]
+    table = comparison_table([write_run("LCCL", rows)])
+    assert texts(table)[0][1:7] == ["2", "70.00", "–", "2", "70.00", "–"]
+    assert "accuracy (%)" in table.caption
+
+
+def test_matrices_table_adds_up(rows, write_run):
+    table = texts(matrices_table(read_run(write_run("LCCL", rows))))
+    assert table == [["lstm.W_x", "16", "18", "80", "20"], ["lstm.W_h", "20", "22", "100", "20"],
+                     ["output.W", "4", "6", "20", "20"], ["all", "40", "46", "200", "20"]]  # fmt: skip
+
+
+def test_long_runs_are_thinned_but_keep_best_and_last(write_run, make):
+    make_row, _ = make
+    rows = [make_row(k, 0.5, valid=1.0 if k == 57 else 2.0) for k in range(100)]
+    table = epochs_table(read_run(write_run("LCCL", rows)), most=10)
+    assert [row[0] for row in table.rows] == [0, 10, 20, 30, 40, 50, 57, 60, 70, 80, 90, 99]
+    assert "Every 10 epochs" in table.caption
+
+
+def test_report_of_a_run_without_checkpoint(rows, write_run):
+    page = run_report(write_run("LCCL", rows))
+    assert "All 3 checks hold" in page
+    assert page.count("<img") == 2
+    assert "training.warmup.kind" in page
+    assert "http" not in page.split("</head>")[1].replace("data:image/png;base64", "")
+    one = run_report(write_run("one", rows[:1]))
+    assert "planted-lm, one" in one
+
+
+def test_report_of_a_run_with_a_checkpoint(rows, write_run):
+    folder = write_run("LCCL", rows, recipe=as_record(RECIPE))
+    params = initialise(RECIPE, 1, "float64", np)
+    save_checkpoint(folder / "last.safetensors", Checkpoint(params, {}, {}, 4, 40, "{}"))
+    titles = [section.title for section in run_sections(folder)]
+    assert titles == ["Results", "Learning", "Sparsity", "Parameters", "Record"]
+    pictures = run_sections(folder)[3].figures
+    assert len(pictures) == 4  # histograms, W_x, W_h, output
+    assert "epoch 4" in run_sections(folder)[3].paragraphs[0]
+
+
+def test_recipe_survives_its_record():
+    assert recipe_from_record(json.loads(json.dumps(as_record(RECIPE)))) == RECIPE
+
+
+def test_comparison_report_names_the_run_whose_record_is_wrong(rows, write_run):
+    wrong = [dict(row) for row in rows]
+    wrong[2]["compression"] *= 1.001
+    page = comparison_report([write_run("LCCL", rows), write_run("LLRL", wrong)])
+    assert "1 of 6 checks falls short:" in page
+    assert "LLRL: compression is the one that the counts give" in page
+    assert "not at epoch 2" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "which"),
+    [
+        ({"nll": None}, 0),
+        ({"kl": None}, 0),
+        ({"kept": {"lstm.W_x": [3, 2, 80]}, "compression": 80 / 3, "compression_raw": 40.0}, 1),
+        ({"compression_raw": 1.5}, 2),
+    ],
+)
+def test_record_checks_find_what_is_wrong(rows, write_run, change, which):
+    rows[2] = rows[2] | change
+    checks = record_checks(read_run(write_run("LCCL", rows)))
+    assert [check.passed for check in checks] == [k != which for k in range(3)]
+    assert checks[which].detail == "not at epoch 2"
+
+
+def test_a_run_that_pruned_everything_is_consistent(write_run, make):
+    make_row, nothing_kept = make
+    folder = write_run("LCCL", [make_row(0, 1.0), nothing_kept(1)])
+    assert all(check.passed for check in record_checks(read_run(folder)))
+    assert "all pruned" in run_report(folder)
+
+
+def test_hostile_names_are_escaped(rows, write_run):
+    page = run_report(write_run("x", rows, experiment="<script>alert(1)</script>", data={"<b>": "<i>"}))
+    assert "<script" not in page
+    assert "data.&lt;b&gt;" in page
+
+
+def test_bad_folders_say_what_is_wrong(tmp_path, rows, write_run):
+    with pytest.raises(FileNotFoundError, match=r"run\.json: no record there"):
+        read_run(tmp_path)
+    folder = write_run("LCCL", rows)
+    (folder / "metrics.jsonl").write_text("")
+    with pytest.raises(ValueError, match="expected at least one row"):
+        read_run(folder)
+    (folder / "metrics.jsonl").write_text('{"epoch": 0, "metric": "bleu"}\n')
+    with pytest.raises(ValueError, match="metric: expected one of 'bits_per_char'"):
+        read_run(folder)
+    (folder / "run.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"run\.json: expected a JSON object, got list"):
+        read_run(folder)
+    (folder / "run.json").write_text("{")
+    with pytest.raises(ValueError, match=r"run\.json: expected a JSON object"):
+        read_run(folder)
