@@ -16,7 +16,9 @@ from refimpl.experiments.catalogue import EXPERIMENTS
 from refimpl.experiments.plan import make_plan
 from refimpl.experiments.run import run_plan
 from refimpl.report.audit import audit
+from refimpl.report.html import write_report
 from refimpl.report.progress import ProgressBar, format_row, header
+from refimpl.report.run_report import run_report
 from refimpl.training.warmup import Warmup
 
 USAGE_ERROR = 2  # bad input; 1 is a check that falls short
@@ -144,11 +146,12 @@ def _reproduce(parsed: argparse.Namespace) -> int:
         tell=lambda text: print(text, file=sys.stderr),
     )
     bar.close()
+    write_report(folder / "report.html", run_report(folder))
     if parsed.json:
         print("\n".join(json.dumps(row) for row in run.rows))
     else:
         print("\n".join([header(run.rows[0]), *(format_row(row, run.best_epoch) for row in run.rows)]))
-        print(f"run in {folder}")
+        print(f"run in {folder}; figures and tables in {folder / 'report.html'}")
     return 0
 
 

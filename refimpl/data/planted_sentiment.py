@@ -22,8 +22,8 @@ from refimpl.data.labelled import PADDING, TextCorpus, Texts
 from refimpl.data.text import Vocabulary
 from refimpl.noise import Draw, permutation, uniform
 
-WORDS = 300
-PLANTED = 30  # half positive, half negative
+WORDS = 200
+PLANTED = 60  # half positive, half negative
 PLANTED_RATE = 0.25  # so that some six words of a text speak
 FLIP = 0.05
 SHORTEST, LONGEST = 20, 30

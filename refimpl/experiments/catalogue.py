@@ -58,7 +58,7 @@ EXPERIMENTS = {
         ),
         Experiment(
             "planted-sentiment",
-            "Planted sentiment: 40 of 240 words decide the label",
+            "Planted sentiment: 60 of 200 words decide the label",
             "texts",
             "accuracy",
             PLANTED_SENTIMENT,

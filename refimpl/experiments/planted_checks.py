@@ -39,8 +39,9 @@ class PlantedSentimentResult(NamedTuple):
     bayes_accuracy: float
     accuracy: float
     standard_error: float
-    recall: float  # planted words among those left / planted words
-    precision: float  # planted words among those left / words left
+    planted: int  # words that decide the label
+    left: int  # words that are left
+    found: int  # planted words among those left
     texts: int
     rows: list[Row]
 
@@ -79,14 +80,14 @@ def run_planted_sentiment(seed: int = 0, preset: str = "small") -> PlantedSentim
     accuracy = evaluate(run.params, setup.recipe, setup.problem, "test")
     left = count(run.params, setup.recipe, "fixpoint").masks["vocabulary"]
     planted = truth.weights != 0
-    found = int((left & planted).sum())
     return PlantedSentimentResult(
         seed,
         truth.bayes_accuracy,
         accuracy,
         math.sqrt(truth.bayes_accuracy * (1.0 - truth.bayes_accuracy) / sizes[2]),
-        found / int(planted.sum()),
-        found / max(int(left.sum()), 1),
+        int(planted.sum()),
+        int(left.sum()),
+        int((left & planted).sum()),
         sizes[2],
         run.rows,
     )

@@ -111,14 +111,8 @@ def covariances(bars: Sequence[CovarianceBar] | None = None) -> Figure:
 def learning_figures(runs: Learning) -> list[Named]:
     """(title, figure, caption) of the planted runs, and of the parameters of the first classifier if they are there."""
     language, sentiment, random = runs.language, runs.sentiment[0], runs.random
-    curve = learning_curve(language.rows)
-    curve.axes[2].axhline(language.rate_bits, color=GREEN, linewidth=1.4, linestyle=":", label="entropy rate")
-    curve.axes[2].legend(fontsize=9, frameon=False)
-    texts = learning_curve(sentiment.rows)
-    texts.axes[2].axhline(
-        100.0 * sentiment.bayes_accuracy, color=GREEN, linewidth=1.4, linestyle=":", label="Bayes accuracy"
-    )
-    texts.axes[2].legend(fontsize=9, frameon=False)
+    curve = _with_truth(learning_curve(language.rows), language.rate_bits, "entropy rate")
+    texts = _with_truth(learning_curve(sentiment.rows), 100.0 * sentiment.bayes_accuracy, "Bayes accuracy")
     found = [
         (
             "planted-lm, learning",
@@ -135,6 +129,17 @@ def learning_figures(runs: Learning) -> list[Named]:
         ),
     ]
     return found + parameter_figures(getattr(sentiment, "params", None))
+
+
+def _with_truth(figure: Figure, value: float, label: str) -> Figure:
+    """A learning curve with the best value that any model can have, inside its axis."""
+    axes = figure.axes[2]
+    low, high = axes.get_ylim()
+    margin = 0.03 * (high - low)
+    axes.set_ylim(min(low, value - margin), max(high, value + margin))
+    axes.axhline(value, color=GREEN, linewidth=1.4, linestyle=":", label=label)
+    axes.legend(fontsize=9, frameon=False)
+    return figure
 
 
 def parameter_figures(params: dict[str, Any] | None) -> list[Named]:

@@ -41,10 +41,10 @@ def new_figure(height: float) -> Figure:
     return figure
 
 
-def png_bytes(figure: Figure, dpi: int = DPI) -> bytes:
+def png_bytes(figure: Figure, dpi: int | None = None) -> bytes:
     """The figure as PNG; equal figures give equal bytes."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi or DPI, metadata={"Software": None})
     return buffer.getvalue()
 
 

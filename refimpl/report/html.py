@@ -64,7 +64,7 @@ def render(title: str, summary: Sequence[str], sections: Sequence[Section]) -> s
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         # the browser itself then refuses scripts and anything from elsewhere
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         "style-src 'unsafe-inline'\">",
         f"<title>{escape(title)}</title>",
         f"<style>\n{style}</style>",

@@ -27,7 +27,7 @@ def compression(value: object, kept: int, total: int) -> Cell:
 
 
 def kept_of(count: Sequence[int] | None) -> str | None:
-    """"12 of 50"; None where nothing is counted."""
+    """ "12 of 50"; None where nothing is counted."""
     return f"{count[0]:,} of {count[1]:,}" if count else None
 
 
@@ -70,7 +70,7 @@ def _run_row(run: RunRecord, label: str, metric: Metric) -> list[Cell]:
 
 
 def labels(runs: Sequence[RunRecord]) -> dict[str, RunRecord]:
-    """A name for each run: its configuration, and experiment, preset, seed where runs differ in them; else its folder."""
+    """A name for each run: its configuration; experiment, preset, seed where runs differ in them; else its folder."""
     told = ["experiment", "configuration", "preset", "seed"]
     differ = [key for key in told if key == "configuration" or len({str(run.config.get(key)) for run in runs}) > 1]
     named = [(" ".join(_label_part(run, key) for key in differ), run) for run in runs]

@@ -8,9 +8,9 @@ import pytest
 MATRICES = {"lstm.W_x": 80, "lstm.W_h": 100, "output.W": 20}
 
 
-def make_row(epoch: int, kept: float, metric: str = "bits_per_char", **changed: Any) -> dict[str, Any]:
+def make_row(epoch: int, share: float, metric: str = "bits_per_char", **changed: Any) -> dict[str, Any]:
     """A row at which a share of the weights is kept; raw counts keep two more of each matrix."""
-    counts = {name: [int(kept * n), min(n, int(kept * n) + 2), n] for name, n in MATRICES.items()}
+    counts = {name: [int(share * n), min(n, int(share * n) + 2), n] for name, n in MATRICES.items()}
     total = sum(MATRICES.values())
     row = {
         "epoch": epoch,
@@ -22,9 +22,9 @@ def make_row(epoch: int, kept: float, metric: str = "bits_per_char", **changed: 
         "test": 1.4 + 1.0 / (1 + epoch),
         "metric": metric,
         "kept": counts,
-        "vocabulary": [int(10 * kept), 10],
-        "neurons": [int(5 * kept), 5],
-        "gates": [int(20 * kept), 20],
+        "vocabulary": [int(10 * share), 10],
+        "neurons": [int(5 * share), 5],
+        "gates": [int(20 * share), 20],
         "seconds": 30.0,
     }
     row = row | changed
@@ -36,6 +36,12 @@ def make_row(epoch: int, kept: float, metric: str = "bits_per_char", **changed: 
 def nothing_kept(epoch: int, **changed: Any) -> dict[str, Any]:
     """A row at which every weight is pruned, by either count."""
     return make_row(epoch, 0.0, kept={name: [0, 0, n] for name, n in MATRICES.items()}, **changed)
+
+
+@pytest.fixture(autouse=True)
+def coarse_pictures(monkeypatch):
+    """Few dots an inch: what is tested here does not depend on them."""
+    monkeypatch.setattr("refimpl.report.drawing.DPI", 40)
 
 
 @pytest.fixture
@@ -50,8 +56,9 @@ def write_run(tmp_path):
     def write(name, rows, **config):
         folder = tmp_path / name
         folder.mkdir()
-        record = {"experiment": "planted-lm", "configuration": name, "preset": "smoke", "seed": 3, "engine": "reference",
-                  "weights": 200, "n_terms": 1000, "weights_per_term": 0.2, "training": {"epochs": 4, "warmup": {"kind": "constant"}}}
+        record = {"experiment": "planted-lm", "configuration": name, "preset": "smoke", "seed": 3}
+        record |= {"engine": "reference", "weights": 200, "n_terms": 1000, "weights_per_term": 0.2}
+        record |= {"training": {"epochs": 4, "warmup": {"kind": "constant"}}}
         (folder / "run.json").write_text(json.dumps(record | config))
         (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         return folder
