@@ -23,7 +23,7 @@ from refimpl.data.text import Vocabulary
 from refimpl.noise import Draw, permutation, uniform
 
 WORDS = 200
-PLANTED = 60  # half positive, half negative
+PLANTED = 70  # half positive, half negative
 PLANTED_RATE = 0.25  # so that some six words of a text speak
 FLIP = 0.05
 SHORTEST, LONGEST = 20, 30

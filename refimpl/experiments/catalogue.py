@@ -58,7 +58,7 @@ EXPERIMENTS = {
         ),
         Experiment(
             "planted-sentiment",
-            "Planted sentiment: 60 of 200 words decide the label",
+            "Planted sentiment: 70 of 200 words decide the label",
             "texts",
             "accuracy",
             PLANTED_SENTIMENT,

@@ -66,7 +66,7 @@ PLANTED_LM = {
 }
 PLANTED_SENTIMENT = {
     # The KL comes in from epoch 3 to 8, since a net of random weights can be emptied before it has learned (S004,
-    # section 4), and the learning rate drops: Adam's steps at 0.005 hold the means of useless weights above the threshold.
+    # section 4), and the learning rate drops: steps of 0.005 hold the means of useless weights above the threshold.
     "small": Preset(
         (8,),
         Options(90, 0.005, (30, 75), NO_CLIP, Warmup("linear", start=3, stop=8)),

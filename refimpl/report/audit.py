@@ -23,8 +23,8 @@ from refimpl.report import audit_figures
 from refimpl.report.audit_page import Family, Page, format_figure, render, results_of
 from refimpl.report.audit_record import as_json
 from refimpl.report.audit_texts import TEXTS
-from refimpl.report.drawing import write_whole
 from refimpl.report.learning_checks import Learning, learning_checks, planted_runs
+from refimpl.training.checkpoint import write_atomically
 from refimpl.training.environment import environment
 
 GRADIENT_CASES: list[str] | None = None  # names of cases or groups; None: all
@@ -46,8 +46,8 @@ def audit(out: Path, *, quick: bool, tell: Tell) -> bool:
         where = environment("cpu")
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     page = Page(families, leaves, where, created, time.perf_counter() - began, quick)
-    write_whole(out / "audit.json", (json.dumps(as_json(page, runs), indent=1, allow_nan=False) + "\n").encode())
-    write_whole(out / "index.html", render(page).encode())
+    write_atomically(out / "audit.json", (json.dumps(as_json(page, runs), indent=1, allow_nan=False) + "\n").encode())
+    write_atomically(out / "index.html", render(page).encode())
     results = results_of(page)
     failing = [result for result in results if not holds(result)]
     for result in failing:

@@ -7,8 +7,6 @@ that is missing or not finite leaves a gap, and nothing is smoothed.
 import base64
 import io
 import math
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 
 from refimpl.arrays import Array
 from refimpl.report.records import number
+from refimpl.training.checkpoint import write_atomically
 from refimpl.training.metrics import Row
 
 # Okabe and Ito 2008, "Color universal design": told apart by all kinds of colour vision. Yellow is too light for lines.
@@ -50,28 +49,12 @@ def png_bytes(figure: Figure, dpi: int | None = None) -> bytes:
 
 def save_png(figure: Figure, path: Path | str) -> None:
     """Write the figure to path as PNG; what stood there before is replaced only by a whole file."""
-    write_whole(Path(path), png_bytes(figure))
+    write_atomically(Path(path), png_bytes(figure))
 
 
 def to_data_uri(figure: Figure) -> str:
     """The figure as a data URI for an HTML page."""
     return "data:image/png;base64," + base64.b64encode(png_bytes(figure)).decode("ascii")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside path, then rename: a reader sees the old file or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes it readable by its owner only
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def column(rows: Sequence[Row], key: str) -> Array:

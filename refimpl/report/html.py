@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from refimpl.report.drawing import to_data_uri, write_whole
+from refimpl.report.drawing import to_data_uri
 from refimpl.report.tables import Table, render_table, verdict_mark
+from refimpl.training.checkpoint import write_atomically
 
 
 class Picture(NamedTuple):
@@ -78,7 +79,9 @@ def render(title: str, summary: Sequence[str], sections: Sequence[Section]) -> s
 
 def write_report(path: Path | str, page: str) -> None:
     """Write a page: to a temporary file, then renamed, so that an earlier report stays whole until then."""
-    write_whole(Path(path), page.encode("utf-8"))
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, page.encode("utf-8"))
 
 
 def _verdict(sections: Sequence[Section]) -> str:

@@ -91,6 +91,8 @@ def elbo_step(
         raise ValueError(f"n_terms: expected the number of likelihood terms, at least 1, got {n_terms!r}")
     if not kl_weight >= 0.0:
         raise ValueError(f"kl_weight: expected a number of at least 0, got {kl_weight!r}")
+    if batch.mask is not None and recipe.task == "language_model":
+        raise ValueError("batch.mask: a language model scores every step, so it takes no padding; cut the text instead")
     weights, sample_cache = sample_forward(params, drawn, recipe)
     outputs, network_cache = network_forward(batch.x, weights, recipe, mask=batch.mask, states=states)
     nll, objective_cache = objective_forward(outputs.logits, batch.y, recipe)
@@ -125,6 +127,8 @@ def _l2(params: Params, recipe: Recipe, l2: L2 | None, n_terms: int) -> tuple[Ar
         return 0.0, {}
     if l2.form not in ("script", "derivation"):
         raise ValueError(f'l2.form: expected "script" or "derivation", got {l2.form!r}')
+    if not dropout_rates(recipe):
+        raise ValueError("l2: this recipe has no matrix under VBD, so there is nothing to penalise; leave it None")
     total: Array | float = 0.0
     grads: Params = {}
     for matrix, rate in dropout_rates(recipe).items():

@@ -122,7 +122,7 @@ def test_report_is_written_whole_and_replaces_the_old(tmp_path):
 def test_failed_write_keeps_the_old_report(tmp_path, monkeypatch):
     path = tmp_path / "report.html"
     write_report(path, "old")
-    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
     with pytest.raises(OSError, match="full"):
         write_report(path, "new")
     assert path.read_text() == "old"
