@@ -54,7 +54,7 @@ def gradient_checks(names: list[str] | None = None) -> tuple[list[CheckResult], 
             CheckResult(
                 FAMILY,
                 case.name,
-                f"{_functions(case)}: {len(found)} gradients, {sum(leaf.entries for leaf in found)} entries, against "
+                f"{_functions(case)}: {_plural(len(found))}, {sum(leaf.entries for leaf in found)} entries, against "
                 "the "
                 f"complex step; worst {worst.leaf}" + (f" ({worst.note})" if worst.note else ""),
                 CATCHES.get(case.name.partition("/")[0], CATCHES_OF_OTHERS),
@@ -68,6 +68,10 @@ def gradient_checks(names: list[str] | None = None) -> tuple[list[CheckResult], 
             )
         )
     return results, leaves
+
+
+def _plural(count: int) -> str:
+    return f"{count} gradient{'' if count == 1 else 's'}"
 
 
 def _functions(case: GradcheckCase) -> str:

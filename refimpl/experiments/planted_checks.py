@@ -17,6 +17,7 @@ from refimpl.compression.counting import count
 from refimpl.data.labelled import TextCorpus
 from refimpl.data.planted import planted_lm, planted_sentiment, random_labels
 from refimpl.experiments.plan import make_plan
+from refimpl.models.parameters import Params
 from refimpl.noise import Draw
 from refimpl.training.evaluate import evaluate
 from refimpl.training.loop import Run, Setup, train
@@ -44,6 +45,7 @@ class PlantedSentimentResult(NamedTuple):
     found: int  # planted words among those left
     texts: int
     rows: list[Row]
+    params: Params  # of the last epoch
 
 
 class RandomLabelsResult(NamedTuple):
@@ -90,6 +92,7 @@ def run_planted_sentiment(seed: int = 0, preset: str = "small") -> PlantedSentim
         int((left & planted).sum()),
         sizes[2],
         run.rows,
+        run.params,
     )
 
 

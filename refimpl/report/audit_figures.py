@@ -128,7 +128,7 @@ def learning_figures(runs: Learning) -> list[Named]:
             "The same texts with coin flips for labels: nothing is kept.",
         ),
     ]
-    return found + parameter_figures(getattr(sentiment, "params", None))
+    return found + parameter_figures(sentiment.params)
 
 
 def _with_truth(figure: Figure, value: float, label: str) -> Figure:
@@ -142,7 +142,7 @@ def _with_truth(figure: Figure, value: float, label: str) -> Figure:
     return figure
 
 
-def parameter_figures(params: dict[str, Any] | None) -> list[Named]:
+def parameter_figures(params: dict[str, Any]) -> list[Named]:
     """Histograms of log alpha, and the largest matrix with what is pruned left white; nothing without parameters."""
     if not params:
         return []

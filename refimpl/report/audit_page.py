@@ -123,10 +123,10 @@ def _three_sentences(page: Page) -> str:
     text = (
         "refimpl is Bayesian sparsification of LSTMs in NumPy, forward and backward by hand, and this page is what "
         "it can show of itself with embedded defaults: no data, no network, fixed seeds, so that the same command "
-        "gives the same figures. Each check is a figure that may not exceed its bound, and each bound comes from "
-        "the rounding of the sums involved, a standard error (z ≤ 5), the printed digits of a published number, or "
-        "the stated target of a run on a source of known truth. So that you need not believe that a check can "
-        f"fail, {planted} of the {len(results)} are run a second time, here, on a copy with a bug planted in it, "
+        "gives the same figures to rounding. Each check is a figure that may not exceed its bound, and each bound "
+        "comes from the rounding of the sums involved, a standard error (z ≤ 5), the printed digits of a published "
+        "number, or the stated target of a run on a source of known truth. So that you need not believe that a check "
+        f"can fail, {planted} of the {len(results)} are run a second time, here, on a copy with a bug planted in it, "
         "and if one does not catch its bug the audit falls short."
     )
     quick = (

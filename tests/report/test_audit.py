@@ -183,7 +183,7 @@ def runs(make_row, **changes):
     language = {"rate_bits": 1.25, "unigram_bits": 2.9, "bigram_bits": 2.5, "fourgram_bits": 2.4, "test_bits": 1.27,
                 "reset_bits": 3.0, "symbols": 60_000, "rows": rows}  # fmt: skip
     sentiment = {"bayes_accuracy": 0.9, "accuracy": 0.898, "standard_error": 0.004, "planted": 60, "left": 63,
-                 "found": 60, "texts": 5000, "rows": texts}  # fmt: skip
+                 "found": 60, "texts": 5000, "rows": texts, "params": {}}  # fmt: skip
     random = {"accuracy": 0.505, "standard_error": 0.007, "kept": 0.0, "texts": 5000, "rows": texts}
     for group in (language, sentiment, random):
         group |= {name: value for name, value in changes.items() if name in group}

@@ -57,10 +57,11 @@ def run_name(record: dict[str, Any]) -> str:
     return f"{record['experiment']}-{record['configuration']}{warmup}{start}"
 
 
-HEADER = """\
-| run | weights a term | epochs | best epoch | valid / test at the best | valid / test at the last | compression (raw)
-| words | neurons | gates | minutes |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
+COLUMNS = (
+    *("run", "weights a term", "epochs", "best epoch", "valid / test at the best", "valid / test at the last"),
+    *("compression (raw)", "words", "neurons", "gates", "minutes"),
+)
+HEADER = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}"
 
 PAGE = """\
 # Runs
