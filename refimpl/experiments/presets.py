@@ -2,7 +2,7 @@
 
 ``paper`` is the 2018 code (S000, S003) or, for cornell, S004. ``small`` takes minutes on two cores and is chosen so
 that there is something to learn and something to prune: N is that of the text used, and the KL weight stays 1.
-``smoke`` takes seconds and only shows that everything runs.
+``smoke`` takes seconds and only shows that everything runs. imdb has one more, ``warmup``.
 """
 
 from typing import NamedTuple
@@ -42,6 +42,17 @@ IMDB = {
     "small": Preset(
         (32,), Options(30, 0.0005, clip_norm=NO_CLIP), 256, 100, embedding=64, num_words=5_000, train=23_529, test=2_000
     ),
+    # S004's remark on random starts: without the warm-up (--kl-weight 1) this net is emptied before it has learned.
+    "warmup": Preset(
+        (32,),
+        Options(40, 0.002, clip_norm=NO_CLIP, warmup=Warmup("linear", start=6, stop=20)),
+        128,
+        100,
+        embedding=64,
+        num_words=5_000,
+        train=5_882,
+        test=2_000,
+    ),
     "smoke": Preset(
         (8,), Options(2, 0.0005, clip_norm=NO_CLIP), 32, 40, embedding=8, num_words=500, train=300, test=100
     ),
@@ -61,7 +72,7 @@ CORNELL = {
     ),
 }
 PLANTED_LM = {
-    "small": Preset((48,), Options(15, 0.01, clip_norm=1.0), 64, 20, train=400_000, valid=50_000, test=100_000),
+    "small": Preset((48,), Options(15, 0.01, (12,), 1.0), 64, 20, train=400_000, valid=50_000, test=100_000),
     "smoke": Preset((8,), Options(2, 0.005, clip_norm=1.0), 16, 25, train=10_000, valid=2_000, test=2_000),
 }
 PLANTED_SENTIMENT = {
@@ -69,7 +80,7 @@ PLANTED_SENTIMENT = {
     # section 4), and the learning rate drops: steps of 0.005 hold the means of useless weights above the threshold.
     "small": Preset(
         (8,),
-        Options(90, 0.005, (30, 75), NO_CLIP, Warmup("linear", start=3, stop=8)),
+        Options(90, 0.005, (60, 80), NO_CLIP, Warmup("linear", start=3, stop=8)),
         100,
         embedding=4,
         train=5_000,
