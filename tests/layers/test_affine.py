@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from refimpl.layers.affine import AffineParams, affine_backward, affine_forward
+from tests.layers.helpers import assert_same_gradients, complex_step, frozen
 
 pytestmark = pytest.mark.filterwarnings("error")
 T, B, D, K = 4, 3, 5, 2
@@ -16,33 +17,6 @@ LAYOUTS = {  # shapes of x and W
     "rows, W per object": ((B, D), (B, D, K)),
     "steps, W per object": ((T, B, D), (B, D, K)),
 }
-
-
-def complex_step(loss, leaves):
-    """dloss/dleaf of every leaf; all leaves are made complex together."""
-    steps = {name: np.empty_like(leaf) for name, leaf in leaves.items()}
-    for name, step in steps.items():
-        for index in np.ndindex(step.shape):
-            moved = {other: leaf.astype(complex) for other, leaf in leaves.items()}
-            moved[name][index] += 1e-30j
-            step[index] = loss(**moved).imag / 1e-30
-    return steps
-
-
-def assert_same_gradients(hand, step):
-    assert hand.keys() == step.keys()
-    for name in step:
-        size = np.max(np.abs(step[name]))
-        assert size > 0.0, f"{name}: a gradient that is 0 everywhere checks nothing"
-        assert hand[name].shape == step[name].shape
-        assert np.max(np.abs(hand[name] - step[name])) <= 1e-12 * size, name
-
-
-def frozen(array):
-    """A copy that cannot be written to and is not contiguous: a function that modifies its input fails."""
-    array = np.repeat(array, 2, axis=-1)[..., ::2]
-    array.flags.writeable = False
-    return array
 
 
 @pytest.fixture(params=LAYOUTS)
