@@ -40,7 +40,7 @@ WORDS = {
 IMDB = {
     "paper": Preset((128,), Options(800, 0.0005, clip_norm=NO_CLIP), 128, 200, embedding=300, num_words=20_000),
     "small": Preset(
-        (32,), Options(30, 0.0005, clip_norm=NO_CLIP), 256, 100, embedding=64, num_words=5_000, train=23_529, test=2_000
+        (32,), Options(25, 0.0005, clip_norm=NO_CLIP), 256, 100, embedding=64, num_words=5_000, train=23_529, test=2_000
     ),
     # S004's remark on random starts: without the warm-up (--kl-weight 1) this net is emptied before it has learned.
     "warmup": Preset(
