@@ -76,7 +76,7 @@ Minutes are of training alone, by one thread, on two shared cores that had other
 `warmup` is IMDb with 5,000 texts and learning rate 0.002: with the KL brought in from epoch 6 to 20, and the same with
 `--kl-weight 1 --epochs 20`, where the net is emptied before it has learned (S004 section 4 on random starts).
 
-The imdb rows of preset `small` were trained for 30 epochs, as their JSON says, and are cut after epoch 25, the length of
+The imdb rows of preset `small` were trained for 30 epochs, as their JSON says, and cut after epoch 25, the length of
 the preset now; a rerun of LLLCCL gave the first two epochs bit for bit.
 
 {table}
