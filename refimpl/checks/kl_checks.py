@@ -1,4 +1,4 @@
-"""Audit, family KL: every divergence from independent sides (math of chapter KL; S002, S004, Molchanov 2017)."""
+"""Audit, family KL: every divergence from independent sides (S002, S004, Molchanov 2017)."""
 
 from collections.abc import Callable
 from functools import partial

@@ -19,7 +19,6 @@ from refimpl.models.letters import character_model, text_classifier, word_model
 from refimpl.models.recipe import Output, Recipe, Weight, check_recipe
 from refimpl.training.elbo import L2
 
-LETTERS_LM, LETTERS_TEXT = "four letters", "six letters"
 S004_DROPOUT, S004_WEIGHT_DECAY = 0.3, 1e-3  # section 4.1
 S004_CONFIGURATIONS = ("none", "vbd", "sparsevd")
 
@@ -29,7 +28,7 @@ class Experiment(NamedTuple):
 
     name: str
     title: str
-    model: str  # characters, words, texts, ratings
+    model: str  # characters, words, planted (symbols in streams with carried state), texts, ratings
     metric: str
     presets: dict[str, Preset]
     default: str

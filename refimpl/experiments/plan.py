@@ -21,7 +21,7 @@ from refimpl.experiments.presets import Preset
 from refimpl.models.parameters import Params, initialise, matrices
 from refimpl.models.recipe import Recipe
 from refimpl.noise import Draw
-from refimpl.training.loop import Options, Setup
+from refimpl.training.loop import Setup
 from refimpl.training.problem import Problem, describe, n_terms
 
 CORNELL_VALID = 0.1  # of the training pieces; S004 chooses by cross-validation
@@ -200,6 +200,3 @@ def _other_names(name: str) -> tuple[str, ...]:
 
 def _own_copy(value: Array, dtype: str, xp: ModuleType) -> Array:
     return xp.asarray(value).astype(dtype)
-
-
-__all__ = ["Options", "Plan", "make_plan", "start_from"]

@@ -18,7 +18,7 @@ INITIALISERS = ("orthogonal", "glorot_uniform", "uniform")
 class Weight(NamedTuple):
     """One weight matrix.
 
-    estimator, and what its noise is shared over (DESIGN of the sharing table in README):
+    estimator, and what its noise is shared over (table in README):
       deterministic  no posterior, no noise
       rt             reparameterization trick, one draw a mini-batch, all time steps alike
       rt_object      one draw an object, all time steps alike

@@ -43,7 +43,7 @@ def kl_log_uniform_forward(
 
     Shapes: mu and log_sigma alike -> kl alike.
     Dtype: one floating dtype; kl has it too.
-    Equations: KL.LOGUNIFORM.F1, KL.LOGUNIFORM.F2 (S004 eq. 5 and 6 and S002 approximate this; derivations, chapter KL).
+    Equations: KL.LOGUNIFORM.F1, KL.LOGUNIFORM.F2 (S004 eq. 5 and 6 and S002 approximate this).
     Errors: as ratio_forward.
     """
     xp = array_module(mu)
