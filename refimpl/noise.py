@@ -112,13 +112,21 @@ def normal(draw: Draw, shape: Shape, dtype: str = "float64", xp: ModuleType = np
     words_per_pair = 1 if _is_single(dtype) else 2
     out = xp.empty((pairs, 2), dtype=dtype)
     if xp is np:
-        bits = _bit_generator(draw)
-        for first in range(0, pairs, CHUNK):
-            part = out[first : first + CHUNK]
-            _box_muller(bits.random_raw(words_per_pair * len(part)), part, xp)
+        fill_normals(draw, out)
     else:
         _box_muller(words(draw, words_per_pair * pairs, 0, xp), out, xp)
     return out.reshape(-1)[:count].reshape(shape)
+
+
+def fill_normals(draw: Draw, out: np.ndarray[Any, Any], first: int = 0) -> None:
+    """Fill out (P, 2), on the host, with the pairs first .. first + P - 1 of the draw, as ``normal`` has them."""
+    words_per_pair = 1 if _is_single(out.dtype.name) else 2
+    block, skip = divmod(first * words_per_pair, 4)
+    bits = _bit_generator(draw).advance(block)
+    bits.random_raw(skip)
+    for start in range(0, len(out), CHUNK):
+        part = out[start : start + CHUNK]
+        _box_muller(bits.random_raw(words_per_pair * len(part)), part, np)
 
 
 def normal_rows(draw: Draw, rows: Array, shape: Shape, dtype: str = "float64", xp: ModuleType = np) -> Array:
@@ -132,25 +140,32 @@ def normal_rows(draw: Draw, rows: Array, shape: Shape, dtype: str = "float64", x
         check_ids("rows", rows, shape[0])
         if math.prod(shape) <= ROW_COST * rows.size:
             return normal(draw, shape, dtype)[rows]
-    unique, inverse = xp.unique(rows.astype(xp.int64), return_inverse=True)
+    drawn_rows, inverse = rows.astype(xp.int64), None
+    if xp is np:  # a device draws a row as often as it occurs: to ask how many differ would make the host wait
+        drawn_rows, inverse = np.unique(drawn_rows, return_inverse=True)
     pairs = (width + 1) // 2  # of one row; where the width is odd, every second row starts inside a pair
-    first_word = unique * width // 2 * words_per_pair
+    first_word = drawn_rows * width // 2 * words_per_pair
     raw = _row_words(draw, first_word, pairs * words_per_pair, xp)
-    out = xp.empty((len(unique) * pairs, 2), dtype=dtype)
+    out = xp.empty((len(drawn_rows) * pairs, 2), dtype=dtype)
     chunk = CHUNK if xp is np else max(len(out), 1)
     for first in range(0, len(out), chunk):
         part = raw[first * words_per_pair : (first + chunk) * words_per_pair]
         _box_muller(part, out[first : first + chunk], xp)
-    drawn = out.reshape(len(unique), 2 * pairs)
+    drawn = out.reshape(len(drawn_rows), 2 * pairs)
     if width % 2:
-        drawn = xp.where((unique % 2 == 1)[:, None], drawn[:, 1:], drawn[:, :-1])
-    return drawn[inverse.reshape(-1)].reshape(len(rows), *shape[1:])
+        drawn = xp.where((drawn_rows % 2 == 1)[:, None], drawn[:, 1:], drawn[:, :-1])
+    if inverse is not None:
+        drawn = drawn[inverse.reshape(-1)]
+    return drawn.reshape(len(rows), *shape[1:])
 
 
 def _row_words(draw: Draw, first: Array, count: int, xp: ModuleType) -> Array:
-    """For each ascending first word, that word and those after it, count in all; one after the other, (N * count,)."""
-    raw = xp.empty((len(first), count), dtype=xp.uint64)
+    """For each first word, that word and those after it, count in all; one after the other, (N * count,).
+
+    On the host the first words ascend.
+    """
     if xp is np:
+        raw = np.empty((len(first), count), dtype=np.uint64)
         bits, block = _bit_generator(draw), 0
         for i, (start, skip) in enumerate(zip((first // 4).tolist(), (first % 4).tolist(), strict=True)):
             raw[i] = bits.advance(start - block).random_raw(skip + count)[skip:]

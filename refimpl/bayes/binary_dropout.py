@@ -35,9 +35,9 @@ def l2_script_forward(mu: Array, *, weight_decay: float) -> tuple[Array, L2Cache
     return _sum_of_squares(mu, weight_decay)  # [VBD.F2]
 
 
-def l2_script_backward(dloss: float, cache: L2Cache) -> Array:
-    """dmu of mu's shape. Equations: VBD.B1."""
-    return 2.0 * cache.coefficient * float(dloss) * cache.mu  # [VBD.B1]
+def l2_script_backward(dloss: Array | float, cache: L2Cache) -> Array:
+    """dmu of mu's shape, given dloss, a number or 0-d array. Equations: VBD.B1."""
+    return _times(2.0 * cache.coefficient * dloss, cache.mu)  # [VBD.B1]
 
 
 def l2_derivation_forward(mu: Array, *, rate: float, length_scale: float, n_terms: int) -> tuple[Array, L2Cache]:
@@ -55,12 +55,17 @@ def l2_derivation_forward(mu: Array, *, rate: float, length_scale: float, n_term
     return _sum_of_squares(mu, length_scale**2 * (1.0 - rate) / (2.0 * n_terms))  # [VBD.F3]
 
 
-def l2_derivation_backward(dloss: float, cache: L2Cache) -> Array:
-    """dmu of mu's shape. Equations: VBD.B2."""
-    return 2.0 * cache.coefficient * float(dloss) * cache.mu  # [VBD.B2]
+def l2_derivation_backward(dloss: Array | float, cache: L2Cache) -> Array:
+    """dmu of mu's shape, given dloss, a number or 0-d array. Equations: VBD.B2."""
+    return _times(2.0 * cache.coefficient * dloss, cache.mu)  # [VBD.B2]
 
 
 def _sum_of_squares(mu: Array, coefficient: float) -> tuple[Array, L2Cache]:
     xp = array_module(mu)
     accumulator = "complex128" if mu.dtype.kind == "c" else "float64"
     return coefficient * xp.sum(mu * mu, dtype=accumulator), L2Cache(mu, coefficient)
+
+
+def _times(factor: Array | float, mu: Array) -> Array:
+    """factor, a number or 0-d array of any precision, times mu in mu's dtype."""
+    return array_module(mu).full((), factor, dtype=mu.dtype) * mu

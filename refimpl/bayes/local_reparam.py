@@ -55,8 +55,7 @@ def affine_lrt_forward(
         words, eps_words = "K", "T|1 B K"
     else:
         words, eps_words = "4 H", "T|1 B 4|1 H"
-    if not var_floor >= 0.0:
-        raise ValueError(f"var_floor: expected a number of at least 0, got {var_floor!r}")
+    check_var_floor(var_floor)
     check_shapes(
         {
             "x": (x, "T B D"),
@@ -74,6 +73,12 @@ def affine_lrt_forward(
     std = xp.sqrt(_product(x * x, sigma2) + var_floor)  # [LRT.F2]
     y = m + std * eps  # [LRT.F3]
     return y, AffineLRTCache(x, mu, sigma2, std, eps, b is not None)
+
+
+def check_var_floor(var_floor: float) -> None:
+    """Errors: ValueError if it is negative or NaN."""
+    if not var_floor >= 0.0:
+        raise ValueError(f"var_floor: expected a number of at least 0, got {var_floor!r}")
 
 
 def affine_lrt_backward(dy: Array, cache: AffineLRTCache) -> AffineLRTGrads:

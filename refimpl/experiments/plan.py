@@ -21,6 +21,7 @@ from refimpl.experiments.presets import Preset
 from refimpl.models.parameters import Params, initialise, matrices
 from refimpl.models.recipe import Recipe
 from refimpl.noise import Draw
+from refimpl.training.engines import make_engine
 from refimpl.training.loop import Setup
 from refimpl.training.problem import Problem, describe, n_terms
 
@@ -57,10 +58,13 @@ def make_plan(
     start: str | None = None,
     dtype: str = "float32",
     xp: ModuleType = np,
+    engine: str = "fast",
+    threads: int | None = None,
 ) -> Plan:
     """The plan of an experiment by its name, or of a user's own file by its path (then model says what it holds).
 
     overrides: fields of ``Options`` in place of the preset's. start: what the run is started from, for the record.
+    engine, threads: as ``make_engine`` takes them.
     Errors: ValueError on an unknown experiment, preset, configuration or option; FileNotFoundError without the data.
     """
     experiment = find_experiment(name, model)
@@ -75,7 +79,8 @@ def make_plan(
     problem = _problem(experiment, size, corpus)
     classes = len(corpus.labels) if isinstance(corpus, TextCorpus) else 0
     recipe = build_recipe(experiment, configuration, size, len(corpus.vocabulary.symbols), classes, prior)
-    setup = Setup(recipe, problem, options, seed, dtype, xp)
+    made = make_engine(engine, recipe, problem.batch, threads=threads, xp=xp)
+    setup = Setup(recipe, problem, options, seed, dtype, xp, made)
     return Plan(experiment, configuration, preset, setup, _record(experiment, configuration, preset, setup, start))
 
 
@@ -151,7 +156,7 @@ def _record(experiment: Experiment, configuration: str, preset: str, setup: Setu
         "preset": preset,
         "seed": setup.seed,
         "dtype": setup.dtype,
-        "engine": "reference",
+        "engine": setup.engine.name,
         "start": start or "random",
         "recipe": as_plain(setup.recipe),
         "training": as_plain(setup.options) | {"batch": setup.problem.batch, "length": setup.problem.length},

@@ -37,7 +37,8 @@ def run_plan(
         )
     parameters = None if start is None else earlier_parameters(start, plan)
     folder.mkdir(parents=True, exist_ok=True)
-    record = plan.record | {"environment": environment(device)}
+    engine = plan.setup.engine
+    record = plan.record | {"environment": environment(device) | {"threads": engine.threads}}
     if not (folder / LAST).exists():
         write_atomically(folder / RECORD, (json.dumps(record, indent=2) + "\n").encode())
     tell(summary(plan))

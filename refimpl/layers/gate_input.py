@@ -4,9 +4,10 @@ The multiplier m is shared over time: a group variable z of an input component, 
 each gate). Tokens are one-hot inputs: their product with W_x is a look-up of rows.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from refimpl.arrays import Array, array_module, check_dtypes, check_ids, check_shapes, scatter_add
+from refimpl.arrays import Array, Shape, array_module, check_dtypes, check_ids, check_shapes, scatter_add
 from refimpl.layers.gate_product import gate_product, gate_product_dW, gate_product_dx
 
 
@@ -87,7 +88,7 @@ def token_input_forward(ids: Array, W_x: Array, multiplier: Array | None = None)
     check_ids("ids", ids, sizes["V"])
     u = _rows(ids, W_x)  # [LSTM.F2]
     if multiplier is not None:
-        u = u * _factors(ids, multiplier)
+        u = u * occurrence_factors(ids, multiplier)
     return u, TokenInputCache(ids, W_x, multiplier)
 
 
@@ -99,7 +100,7 @@ def _rows(ids: Array, W_x: Array) -> Array:
     return W_x[ids] if W_x.ndim == 3 else W_x[_objects(ids), ids]
 
 
-def _factors(ids: Array, multiplier: Array) -> Array:
+def occurrence_factors(ids: Array, multiplier: Array) -> Array:
     """multiplier[b, :, ids[t, b]] as (T, B, 1|4, 1)."""
     return multiplier[_objects(ids), :, ids][..., None]
 
@@ -113,15 +114,22 @@ def token_input_backward(du: Array, cache: TokenInputCache) -> TokenInputGrads:
     _check_cotangent(du, ids.shape, W_x)
     drows, dmultiplier = du, None
     if multiplier is not None:
-        drows = du * _factors(ids, multiplier)
+        drows = du * occurrence_factors(ids, multiplier)
         dfactors = (du * _rows(ids, W_x)).sum(axis=-1)  # (T, B, 4)
-        if multiplier.shape[1] == 1:
-            dfactors = dfactors.sum(axis=-1, keepdims=True)
-        batch, groups, count = multiplier.shape
-        cells = (ids + _objects(ids) * count).reshape(-1)
-        by_cell = scatter_add(cells, dfactors.reshape(-1, groups), batch * count)
-        dmultiplier = by_cell.reshape(batch, count, groups).transpose(0, 2, 1)  # [LSTM.B15]
+        dmultiplier = multiplier_gradient(ids, dfactors, multiplier.shape, scatter_add)  # [LSTM.B15]
     cells = ids if W_x.ndim == 3 else ids + _objects(ids) * W_x.shape[1]
     flat = drows.reshape(-1, drows.shape[-2] * drows.shape[-1])
     dW = scatter_add(cells.reshape(-1), flat, W_x[..., 0, 0].size).reshape(W_x.shape)  # [LSTM.B14]
     return TokenInputGrads(dW, dmultiplier)
+
+
+def multiplier_gradient(
+    ids: Array, dfactors: Array, shape: Shape, sum_by_row: Callable[[Array, Array, int], Array]
+) -> Array:
+    """dmultiplier (B, 1|4, V) from that of each occurrence (T, B, 4), summed over the gates where they share it."""
+    batch, groups, count = shape
+    if groups == 1:
+        dfactors = dfactors.sum(axis=-1, keepdims=True)
+    cells = (ids + _objects(ids) * count).reshape(-1)
+    by_cell = sum_by_row(cells, dfactors.reshape(-1, groups), batch * count)
+    return by_cell.reshape(batch, count, groups).transpose(0, 2, 1)

@@ -30,7 +30,8 @@ class SquaredErrorCache(NamedTuple):
     divisor: int
 
 
-def _divisor(reduction: str, count: int) -> int:
+def divisor_of(reduction: str, count: int) -> int:
+    """What the sum of N terms is divided by. Errors: ValueError on another reduction, or a mean of N = 0."""
     check_choice("reduction", reduction, ("mean", "sum"))
     if reduction == "sum":
         return 1
@@ -39,12 +40,12 @@ def _divisor(reduction: str, count: int) -> int:
     return count
 
 
-def _reduce(terms: Array, divisor: int) -> Array:
+def reduce_terms(terms: Array, divisor: int) -> Array:
     """The sum of terms (N,) over the divisor, accumulated and given in double precision."""
     return terms.sum(dtype="complex128" if terms.dtype.kind == "c" else "float64") / divisor  # [LOSS.F1]
 
 
-def _clip(nll: Array, probability_clip: float | None) -> tuple[Array, Array | None]:
+def clip_nll(nll: Array, probability_clip: float | None) -> tuple[Array, Array | None]:
     """nll (N,) for p clipped to [c, 1 - c], and where p is strictly inside; (nll, None) without a clip."""
     if probability_clip is None:
         return nll, None
@@ -57,13 +58,13 @@ def _clip(nll: Array, probability_clip: float | None) -> tuple[Array, Array | No
     return clipped, ~(below | above)
 
 
-def _row_cotangents(dloss: Array | float, divisor: int, inside: Array | None, like: Array) -> Array:
+def row_cotangents(dloss: Array | float, divisor: int, inside: Array | None, like: Array) -> Array:
     """dL/d(term) of the rows: 0-d without a clip, (N,) with one; of like's dtype."""
     xp = array_module(like)
     shape = getattr(dloss, "shape", ())
     if shape != ():
         raise ValueError(f"dloss: expected a number or a 0-d array, got shape {tuple(shape)}")
-    scale = xp.asarray(dloss / divisor, dtype=like.dtype)  # [LOSS.B1]
+    scale = xp.full((), dloss / divisor, dtype=like.dtype)  # [LOSS.B1]  full copies no number to a device
     return scale if inside is None else xp.where(inside, scale, xp.zeros_like(scale))  # [LOSS.B2]
 
 
@@ -81,21 +82,21 @@ def softmax_cross_entropy_forward(
     check_dtypes(logits=logits)
     sizes = check_shapes({"logits": (logits, "N K"), "targets": (targets, "N")})
     check_ids("targets", targets, sizes["K"])
-    divisor = _divisor(reduction, sizes["N"])
+    divisor = divisor_of(reduction, sizes["N"])
     p = logits - logits.real.max(axis=1, keepdims=True)  # the real shift cancels; p is ours, and is changed in place
     at_target = p[xp.arange(sizes["N"]), targets]
     xp.exp(p, out=p)
     total = p.sum(axis=1)
     p /= total[:, None]  # [CE.F1]
-    nll, inside = _clip(xp.log(total) - at_target, probability_clip)  # [CE.F2]
-    return _reduce(nll, divisor), SoftmaxCrossEntropyCache(p, targets, inside, divisor)
+    nll, inside = clip_nll(xp.log(total) - at_target, probability_clip)  # [CE.F2]
+    return reduce_terms(nll, divisor), SoftmaxCrossEntropyCache(p, targets, inside, divisor)
 
 
 def softmax_cross_entropy_backward(dloss: Array | float, cache: SoftmaxCrossEntropyCache) -> Array:
     """dlogits (N, K) given dloss, a number or 0-d array. Equations: CE.B1, LOSS.B1-B2."""
     p, targets, inside, divisor = cache
     xp = array_module(p)
-    dnll = _row_cotangents(dloss, divisor, inside, p)
+    dnll = row_cotangents(dloss, divisor, inside, p)
     dlogits = p * (dnll if inside is None else dnll[:, None])
     dlogits[xp.arange(len(p)), targets] -= dnll  # [CE.B1]  each row has one target, so no cell is met twice
     return dlogits
@@ -117,21 +118,21 @@ def binary_cross_entropy_forward(
     check_dtypes(logits=logits)
     sizes = check_shapes({"logits": (logits, "N"), "targets": (targets, "N")})
     check_ids("targets", targets, 2)
-    divisor = _divisor(reduction, sizes["N"])
+    divisor = divisor_of(reduction, sizes["N"])
     sign = 1.0 - 2.0 * targets.astype(logits.dtype)
     v = sign * logits  # [BCE.F1]
     positive = v.real > 0.0
     minus_abs = xp.where(positive, -v, v)  # analytic on either side
     nll = xp.where(positive, v, xp.zeros_like(v)) + xp.log1p(xp.exp(minus_abs))  # [BCE.F2]
     q = xp.exp(v - nll)  # [BCE.F3]  sigmoid(v)
-    clipped, inside = _clip(nll, probability_clip)
-    return _reduce(clipped, divisor), BinaryCrossEntropyCache(sign, q, inside, divisor)
+    clipped, inside = clip_nll(nll, probability_clip)
+    return reduce_terms(clipped, divisor), BinaryCrossEntropyCache(sign, q, inside, divisor)
 
 
 def binary_cross_entropy_backward(dloss: Array | float, cache: BinaryCrossEntropyCache) -> Array:
     """dlogits (N,) given dloss, a number or 0-d array. Equations: BCE.B1, LOSS.B1-B2."""
     sign, q, inside, divisor = cache
-    return sign * q * _row_cotangents(dloss, divisor, inside, q)  # [BCE.B1]
+    return sign * q * row_cotangents(dloss, divisor, inside, q)  # [BCE.B1]
 
 
 def squared_error_forward(y: Array, targets: Array, *, reduction: str) -> tuple[Array, SquaredErrorCache]:
@@ -145,11 +146,11 @@ def squared_error_forward(y: Array, targets: Array, *, reduction: str) -> tuple[
     array_module(y, targets)
     check_dtypes(y=y, targets=targets)
     sizes = check_shapes({"y": (y, "N"), "targets": (targets, "N")})
-    divisor = _divisor(reduction, sizes["N"])
+    divisor = divisor_of(reduction, sizes["N"])
     error = y - targets
-    return _reduce(error * error, divisor), SquaredErrorCache(error, divisor)  # [SE.F1]
+    return reduce_terms(error * error, divisor), SquaredErrorCache(error, divisor)  # [SE.F1]
 
 
 def squared_error_backward(dloss: Array | float, cache: SquaredErrorCache) -> Array:
     """dy (N,) given dloss, a number or 0-d array. Equations: SE.B1, LOSS.B1."""
-    return 2.0 * cache.error * _row_cotangents(dloss, cache.divisor, None, cache.error)  # [SE.B1]
+    return 2.0 * cache.error * row_cotangents(dloss, cache.divisor, None, cache.error)  # [SE.B1]

@@ -97,7 +97,7 @@ def recurrence_forward(
     Errors: ValueError on a wrong shape or an unknown gates or peephole_output, TypeError on a mix of dtypes.
     """
     m = multipliers or RecurrenceMultipliers()
-    _check(u, params, state, m, mask, gates, peephole_output)
+    check_arguments(u, params, state, m, mask, gates, peephole_output)
     xp = array_module(u)
     steps, batch, _, size = u.shape
     W_h, b, peephole = params
@@ -145,7 +145,7 @@ def recurrence_backward(doutputs: LSTMOutputs, cache: RecurrenceCache) -> Recurr
     params, m, mask, h, c, v, activations, c_new, gates, peephole_output = cache
     W_h, _, peephole = params
     xp = array_module(h)
-    _check_cotangents(doutputs, h)
+    check_cotangents(doutputs, h)
     dh, dc = doutputs.last
     da = xp.empty_like(activations)
     dm_in = None if m.h_in is None else xp.zeros_like(m.h_in)
@@ -204,7 +204,7 @@ def _peephole_grad(da: Array, c: Array, c_new: Array | None, peephole_output: st
     return xp.stack([(da[:, :, k] * cell).sum(axis=(0, 1)) for k, cell in ((0, c_prev), (1, c_prev), (3, seen))])
 
 
-def _check(
+def check_arguments(
     u: Array,
     params: RecurrenceParams,
     state: LSTMState,
@@ -213,6 +213,7 @@ def _check(
     gates: str,
     peephole_output: str,
 ) -> None:
+    """Errors: ValueError on a wrong shape or choice, TypeError on a dtype; the twins check by this too."""
     check_choice("gates", gates, ("sigmoid", "hard_sigmoid"))
     check_choice("peephole_output", peephole_output, ("c", "c_prev"))
     floats = {
@@ -232,7 +233,8 @@ def _check(
         raise TypeError(f"mask: expected dtype bool (True on real steps), got {mask.dtype.name}")
 
 
-def _check_cotangents(doutputs: LSTMOutputs, h: Array) -> None:
+def check_cotangents(doutputs: LSTMOutputs, h: Array) -> None:
+    """h (T + 1, B, H). Errors: as check_arguments."""
     steps, batch, size = h.shape
     check_shapes(
         {

@@ -1,23 +1,21 @@
 """The negative log-likelihood that a task names, and what its logits mean."""
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from refimpl.arrays import Array
 from refimpl.layers.activations import sigmoid_forward, softmax_forward
 from refimpl.layers.losses import (
     BinaryCrossEntropyCache,
-    SoftmaxCrossEntropyCache,
     SquaredErrorCache,
     binary_cross_entropy_backward,
     binary_cross_entropy_forward,
-    softmax_cross_entropy_backward,
-    softmax_cross_entropy_forward,
     squared_error_backward,
     squared_error_forward,
 )
+from refimpl.models.layers import REFERENCE_LAYERS, Layers
 from refimpl.models.recipe import Recipe
 
-LossCache: TypeAlias = "SoftmaxCrossEntropyCache | BinaryCrossEntropyCache | SquaredErrorCache"
+LossCache: TypeAlias = Any  # of the loss that the task names; of a twin, its own
 
 
 class ObjectiveCache(NamedTuple):
@@ -26,7 +24,7 @@ class ObjectiveCache(NamedTuple):
 
 
 def objective_forward(
-    logits: Array, targets: Array, recipe: Recipe, *, reduction: str = "mean"
+    logits: Array, targets: Array, recipe: Recipe, *, reduction: str = "mean", layers: Layers = REFERENCE_LAYERS
 ) -> tuple[Array, ObjectiveCache]:
     """The loss of all likelihood terms: nats for cross-entropies, squared target units for a regressor.
 
@@ -42,20 +40,20 @@ def objective_forward(
         )
     else:
         rows = logits.reshape(-1, logits.shape[-1])
-        loss, cache = softmax_cross_entropy_forward(
+        loss, cache = layers.softmax_cross_entropy_forward(
             rows, targets.reshape(-1), reduction=reduction, probability_clip=recipe.probability_clip
         )
     return loss, ObjectiveCache(cache, logits.shape)
 
 
-def objective_backward(dloss: float, cache: ObjectiveCache) -> Array:
+def objective_backward(dloss: float, cache: ObjectiveCache, *, layers: Layers = REFERENCE_LAYERS) -> Array:
     """dlogits of the logits' shape."""
     loss = cache.loss
     if isinstance(loss, SquaredErrorCache):
         return squared_error_backward(dloss, loss).reshape(cache.shape)
     if isinstance(loss, BinaryCrossEntropyCache):
         return binary_cross_entropy_backward(dloss, loss).reshape(cache.shape)
-    return softmax_cross_entropy_backward(dloss, loss).reshape(cache.shape)
+    return layers.softmax_cross_entropy_backward(dloss, loss).reshape(cache.shape)
 
 
 def predictions(logits: Array, recipe: Recipe) -> Array:

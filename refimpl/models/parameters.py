@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl import noise
-from refimpl.arrays import Array, Shape, array_module
+from refimpl.arrays import Array, Shape, array_module, to_host
 from refimpl.bayes.groups import initial_group
 from refimpl.models.recipe import Recipe, Weight
 
@@ -160,5 +160,5 @@ def check_params(params: Params, recipe: Recipe) -> None:
     for name, shape in expected.items():
         if params[name].shape != shape:
             raise ValueError(f"{name}: expected shape {shape}, got {params[name].shape}")
-        if not bool(array_module(params[name]).isfinite(params[name]).all()):
+        if not to_host(array_module(params[name]).isfinite(params[name]).all()):
             raise ValueError(f"{name}: expected finite values, found NaN or infinity")

@@ -4,25 +4,17 @@ from typing import Any, NamedTuple, TypeAlias
 
 from refimpl.arrays import Array, array_module, check_ids
 from refimpl.bayes.groups import combine_multipliers, split_multiplier_grad
-from refimpl.bayes.local_reparam import AffineLRTCache, AffineLRTParams, affine_lrt_backward, affine_lrt_forward
-from refimpl.layers.gate_input import (
-    GateInputCache,
-    TokenInputCache,
-    gate_input_backward,
-    gate_input_forward,
-    token_input_backward,
-    token_input_forward,
-)
+from refimpl.bayes.local_reparam import AffineLRTCache, AffineLRTParams
+from refimpl.layers.gate_input import GateInputCache, TokenInputCache
 from refimpl.layers.lstm_recurrence import (
     LSTMOutputs,
     LSTMState,
     RecurrenceCache,
     RecurrenceMultipliers,
     RecurrenceParams,
-    recurrence_backward,
-    recurrence_forward,
 )
 from refimpl.layers.scale import ScaleCache, scale_backward, scale_forward
+from refimpl.models.layers import Layers
 from refimpl.models.recipe import Recurrent
 from refimpl.models.sample import LRTWeight, Weights
 
@@ -46,7 +38,13 @@ def one_hot(ids: Array, count: int, like: Array) -> Array:
 
 
 def recurrent_layer_forward(
-    x: Array, weights: Weights, layer: Recurrent, state: LSTMState, mask: Array | None, var_floor: float
+    x: Array,
+    weights: Weights,
+    layer: Recurrent,
+    state: LSTMState,
+    mask: Array | None,
+    var_floor: float,
+    layers: Layers,
 ) -> tuple[LSTMOutputs, RecurrentLayerCache]:
     """x is token ids (T, B) or dense (T, B, D); weights are looked up by the layer's name."""
     w: dict[str, Any] = {key.removeprefix(f"{layer.name}."): value for key, value in weights.items()}
@@ -58,12 +56,13 @@ def recurrent_layer_forward(
         x = one_hot(x, len(W_x.mu), W_x.mu) if x.ndim == 2 else x
         if z_x is not None:
             x, scaled = scale_forward(x, z_x)
-        u, input_cache = affine_lrt_forward(x, AffineLRTParams(W_x.mu, W_x.log_sigma), W_x.eps, var_floor=var_floor)
+        params = AffineLRTParams(W_x.mu, W_x.log_sigma)
+        u, input_cache = layers.affine_lrt_forward(x, params, W_x.eps, var_floor=var_floor)
     else:
         multiplier = combine_multipliers(None if z_x is None else z_x[:, None, :], mask_x)
-        step: Any = token_input_forward if x.ndim == 2 else gate_input_forward
+        step = layers.token_input_forward if x.ndim == 2 else layers.gate_input_forward
         u, input_cache = step(x, W_x, multiplier)
-    outputs, cache = recurrence_forward(
+    outputs, cache = layers.recurrence_forward(
         u,
         RecurrenceParams(w["W_h"], w["b"], w.get("peephole")),
         state,
@@ -76,23 +75,23 @@ def recurrent_layer_forward(
 
 
 def recurrent_layer_backward(
-    doutputs: LSTMOutputs, cache: RecurrentLayerCache, layer: Recurrent
+    doutputs: LSTMOutputs, cache: RecurrentLayerCache, layer: Recurrent, layers: Layers
 ) -> tuple[Array | None, Weights, LSTMState]:
     """dx (None for token ids), gradients of the layer's weights by name, and of its initial state."""
-    du, dparams, dstate, dmultipliers = recurrence_backward(doutputs, cache.recurrence)
+    du, dparams, dstate, dmultipliers = layers.recurrence_backward(doutputs, cache.recurrence)
     dx: Array | None = None
     dz_x: Array | None = None
     dW_x: Array | LRTWeight
     if isinstance(cache.input, AffineLRTCache):
-        dx, lrt = affine_lrt_backward(du, cache.input)
+        dx, lrt = layers.affine_lrt_backward(du, cache.input)
         dW_x = LRTWeight(lrt.mu, lrt.log_sigma, None)
         if cache.scaled is not None:
             dx, dz_x = scale_backward(dx, cache.scaled)
     else:
         if isinstance(cache.input, TokenInputCache):
-            dW_x, dmultiplier = token_input_backward(du, cache.input)
+            dW_x, dmultiplier = layers.token_input_backward(du, cache.input)
         else:
-            dx, dW_x, dmultiplier = gate_input_backward(du, cache.input)
+            dx, dW_x, dmultiplier = layers.gate_input_backward(du, cache.input)
         dz = split_multiplier_grad(dmultiplier, cache.mask_x)
         dz_x = None if dz is None else dz[:, 0, :]
     found = {

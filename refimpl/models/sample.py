@@ -6,6 +6,7 @@ with its eps: the network draws its preactivations. Evaluation takes ``mean_weig
 says so.
 """
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple
 
@@ -14,12 +15,8 @@ import numpy as np
 from refimpl import noise
 from refimpl.arrays import Array, Shape, array_module, check_shapes
 from refimpl.bayes.binary_dropout import dropout_multiplier
-from refimpl.bayes.gaussian_weights import (
-    GaussianCache,
-    GaussianParams,
-    gaussian_weights_backward,
-    gaussian_weights_forward,
-)
+from refimpl.bayes.gaussian_weights import GaussianCache, GaussianParams
+from refimpl.models.layers import REFERENCE_LAYERS, Layers
 from refimpl.models.parameters import Params, groups, matrices
 from refimpl.models.recipe import Recipe, Recurrent, Weight
 
@@ -88,22 +85,46 @@ def _layer_dropout(layer: Recurrent, width: int, batch: int) -> dict[str, tuple[
 
 
 def draw_noise(
-    recipe: Recipe, steps: int, batch: int, *, seed: int, step: int, dtype: str = "float32", xp: ModuleType = np
+    recipe: Recipe,
+    steps: int,
+    batch: int,
+    *,
+    seed: int,
+    step: int,
+    dtype: str = "float32",
+    xp: ModuleType = np,
+    normal: Callable[..., Array] = noise.normal,
+    without: str | None = None,
 ) -> Noise:
-    """All draws of one training step, from streams "noise.NAME"."""
+    """All draws of one training step, from streams "noise.NAME", or all but one.
+
+    normal: ``noise.normal`` or a twin of it.
+    """
     rates = {name: rate for name, (rate, _) in _dropout(recipe, batch).items()}
     drawn: Noise = {}
     for name, shape in noise_shapes(recipe, steps, batch).items():
-        draw = noise.Draw(seed, f"noise.{name}", step)
+        draw = noise_draw(name, seed, step)
+        if name == without:
+            continue
         if name in rates:
             drawn[name] = noise.bernoulli(draw, shape, 1.0 - rates[name], dtype, xp)
         else:
-            drawn[name] = noise.normal(draw, shape, dtype, xp)
+            drawn[name] = normal(draw, shape, dtype, xp)
     return drawn
 
 
+def noise_draw(name: str, seed: int, step: int) -> noise.Draw:
+    """The draw of a named quantity in a training step."""
+    return noise.Draw(seed, f"noise.{name}", step)
+
+
 def sample_forward(
-    params: Params, drawn: Noise, recipe: Recipe, alive: Masks | None = None
+    params: Params,
+    drawn: Noise,
+    recipe: Recipe,
+    alive: Masks | None = None,
+    *,
+    layers: Layers = REFERENCE_LAYERS,
 ) -> tuple[Weights, SampleCache]:
     """Weights by name: the deterministic ones as they are, draws of the others, z (B, ...), VBD multipliers.
 
@@ -122,7 +143,7 @@ def sample_forward(
             weights[name] = _pruned_lrt(LRTWeight(params[f"{name}.mu"], params[f"{name}.log_sigma"], eps), name, alive)
         else:
             gaussian = GaussianParams(params[f"{name}.mu"], params[f"{name}.log_sigma"])
-            value, caches[name] = gaussian_weights_forward(gaussian, eps)
+            value, caches[name] = layers.gaussian_weights_forward(gaussian, eps)
             weights[name] = value if alive is None else value * alive[name]
     return weights, SampleCache(caches, alive)
 
@@ -147,7 +168,7 @@ def _pruned_lrt(weight: LRTWeight, name: str, alive: Masks | None) -> LRTWeight:
     return weight._replace(mu=weight.mu * alive[name], log_sigma=xp.where(alive[name], weight.log_sigma, -xp.inf))
 
 
-def sample_backward(dweights: Weights, cache: SampleCache) -> Params:
+def sample_backward(dweights: Weights, cache: SampleCache, *, layers: Layers = REFERENCE_LAYERS) -> Params:
     """Gradients of the parameters given those of the weights; VBD multipliers are no parameters and pass nothing on.
 
     Errors: ValueError if the forward pass was pruned: training does not prune.
@@ -159,7 +180,7 @@ def sample_backward(dweights: Weights, cache: SampleCache) -> Params:
         if isinstance(dweight, LRTWeight):
             grads[f"{name}.mu"], grads[f"{name}.log_sigma"] = dweight.mu, dweight.log_sigma
         elif name in cache.gaussian:
-            gaussian = gaussian_weights_backward(dweight, cache.gaussian[name])
+            gaussian = layers.gaussian_weights_backward(dweight, cache.gaussian[name])
             grads[f"{name}.mu"], grads[f"{name}.log_sigma"] = gaussian
         elif ".dropout" not in name:
             grads[name] = dweight

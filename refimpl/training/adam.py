@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from refimpl.arrays import Array, array_module, check_dtypes
 
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
 
 class AdamState(NamedTuple):
     """Running means of the gradient and of its square, by the names of the parameters, and the steps done so far."""
@@ -33,9 +35,9 @@ def adam_update(
     state: AdamState,
     *,
     learning_rate: float,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    epsilon: float = 1e-8,
+    beta1: float = BETA1,
+    beta2: float = BETA2,
+    epsilon: float = EPSILON,
 ) -> tuple[dict[str, Array], AdamState]:
     """One step: new parameters and new state; nothing that was given is written to.
 
@@ -44,18 +46,29 @@ def adam_update(
     Equations: ADAM.F1-F4 (Kingma and Ba 2015, section 2; the 2018 code).
     Errors: ValueError on other names, a wrong shape, or a rate outside its range; TypeError on a mix of dtypes.
     """
+    check_update(params, grads, state)
+    rate = corrected_rate(state, learning_rate, beta1, beta2, epsilon)
+    updated: dict[str, tuple[Array, Array, Array]] = {}
+    for name, p in params.items():
+        updated[name] = _update_leaf(p, grads[name], state.m[name], state.v[name], rate, beta1, beta2, epsilon)
+    new_params, m, v = ({name: arrays[i] for name, arrays in updated.items()} for i in range(3))
+    return new_params, AdamState(m, v, state.step + 1)
+
+
+def corrected_rate(state: AdamState, learning_rate: float, beta1: float, beta2: float, epsilon: float) -> float:
+    """a_t of the step after the given state. Errors: ValueError on a rate outside its range. Equations: ADAM.F3."""
     _check_rates(learning_rate, beta1, beta2, epsilon)
+    step = state.step + 1
+    return learning_rate * math.sqrt(1.0 - beta2**step) / (1.0 - beta1**step)  # [ADAM.F3]
+
+
+def check_update(params: dict[str, Array], grads: dict[str, Array], state: AdamState) -> None:
+    """Errors: ValueError on other names or a wrong shape, TypeError on a mix of dtypes."""
     for what, given in (("grads", grads), ("state.m", state.m), ("state.v", state.v)):
         if given.keys() != params.keys():
             raise ValueError(f"{what}: names missing or not among params: {sorted(given.keys() ^ params.keys())}")
-    step = state.step + 1
-    rate = learning_rate * math.sqrt(1.0 - beta2**step) / (1.0 - beta1**step)  # [ADAM.F3]
-    updated: dict[str, tuple[Array, Array, Array]] = {}
     for name, p in params.items():
         _check_leaf(name, p, grads[name], state)
-        updated[name] = _update_leaf(p, grads[name], state.m[name], state.v[name], rate, beta1, beta2, epsilon)
-    new_params, m, v = ({name: arrays[i] for name, arrays in updated.items()} for i in range(3))
-    return new_params, AdamState(m, v, step)
 
 
 def _update_leaf(

@@ -34,11 +34,16 @@ def clip_by_global_norm(grads: dict[str, Array], limit: float | None) -> tuple[d
     Equations: CLIP.F1-F2.
     Errors: ValueError if limit is not above 0, or as in global_norm.
     """
-    if limit is not None and not 0.0 < limit < math.inf:
-        raise ValueError(f"limit: expected a finite number above 0, or None for no clipping, got {limit!r}")
+    check_limit(limit)
     norm = global_norm(grads)
     if limit is None:
         return dict(grads), norm
     xp = array_module(*grads.values())
     multiplier = xp.minimum(norm, limit) / (norm + LASAGNE_NORM_EPSILON)  # [CLIP.F2]
     return {name: g * multiplier.astype(g.dtype) for name, g in grads.items()}, norm
+
+
+def check_limit(limit: float | None) -> None:
+    """Errors: ValueError if it is not above 0."""
+    if limit is not None and not 0.0 < limit < math.inf:
+        raise ValueError(f"limit: expected a finite number above 0, or None for no clipping, got {limit!r}")

@@ -1,6 +1,6 @@
 """When training diverges: which tensor was the first that is not finite."""
 
-from refimpl.arrays import Array, array_module
+from refimpl.arrays import Array, array_module, to_host
 from refimpl.models.parameters import Params
 from refimpl.training.adam import AdamState
 from refimpl.training.elbo import Step
@@ -28,4 +28,4 @@ def first_bad_tensor(before: Params, step: Step, after: Params, adam: AdamState)
 def is_finite(*tensors: Array) -> bool:
     """Whether all entries of all tensors are finite; read from the device at once."""
     xp = array_module(*tensors)
-    return bool(xp.stack([xp.isfinite(tensor).all() for tensor in tensors]).all())
+    return bool(to_host(xp.stack([xp.isfinite(tensor).all() for tensor in tensors]).all()))

@@ -3,7 +3,8 @@
     loss = (1/n) sum over the batch's n terms of -log p(y | x, weights)  +  w * KL(q || p) / N  [+ L2]
 
 N is the number of likelihood terms of the whole training set, so that with w = 1 the loss is -ELBO / N (S004 eq. 1 and
-13; 2018 code). The two parts are always reported apart. This file alone adds dKL / N to the gradient.
+13; 2018 code). The two parts are always reported apart. dKL / N is added to the gradient
+here alone, by the engine's ``add_kl``.
 """
 
 from typing import NamedTuple
@@ -16,12 +17,15 @@ from refimpl.bayes.binary_dropout import (
     l2_script_forward,
 )
 from refimpl.bayes.kl import KL_DIVERGENCES
+from refimpl.models.layers import Layers
 from refimpl.models.network import NetworkOutputs, States, network_backward, network_forward
 from refimpl.models.objective import objective_backward, objective_forward
+from refimpl.models.occurring import expand_grads, restrict_params, restrict_recipe
 from refimpl.models.parameters import Params, priors
 from refimpl.models.recipe import Recipe
 from refimpl.models.sample import Noise, sample_backward, sample_forward
 from refimpl.training.batches import Batch
+from refimpl.training.engine import REFERENCE, Engine
 
 
 class L2(NamedTuple):
@@ -54,20 +58,15 @@ class Step(NamedTuple):
 
 def kl_divergence(params: Params, recipe: Recipe) -> tuple[Array, dict[str, Array]]:
     """KL(q || p) in nats: of the whole model and by name, summed in float64."""
-    total, by_name, _ = _kl_forward(params, recipe)
-    return total, by_name
+    by_name = {name: _kl(params, recipe, name, prior) for name, prior in priors(recipe).items()}
+    return sum(by_name.values(), 0.0), by_name
 
 
-def _kl_forward(params: Params, recipe: Recipe) -> tuple[Array, dict[str, Array], dict[str, object]]:
-    by_name: dict[str, Array] = {}
-    caches: dict[str, object] = {}
-    for name, prior in priors(recipe).items():
-        mu, log_sigma = params[f"{name}.mu"], params[f"{name}.log_sigma"]
-        divergence = KL_DIVERGENCES[prior]
-        options = {"log_alpha_clip": recipe.log_alpha_clip} if divergence.clips else {}
-        terms, caches[name] = divergence.forward(mu, log_sigma, **options)
-        by_name[name] = terms.sum(dtype="complex128" if terms.dtype.kind == "c" else "float64")
-    return sum(by_name.values(), 0.0), by_name, caches
+def _kl(params: Params, recipe: Recipe, name: str, prior: str) -> Array:
+    divergence = KL_DIVERGENCES[prior]
+    options = {"log_alpha_clip": recipe.log_alpha_clip} if divergence.clips else {}
+    terms, _ = divergence.forward(params[f"{name}.mu"], params[f"{name}.log_sigma"], **options)
+    return terms.sum(dtype="complex128" if terms.dtype.kind == "c" else "float64")
 
 
 def elbo_step(
@@ -80,10 +79,14 @@ def elbo_step(
     kl_weight: float = 1.0,
     l2: L2 | None = None,
     states: States | None = None,
+    rows: Array | None = None,
+    engine: Engine = REFERENCE,
 ) -> Step:
     """Loss and gradient of one mini-batch, the noise given.
 
     Shapes: batch.x (T, B), batch.y (T, B) or (B,), batch.mask (T, B) or None; states as in ``network_forward``.
+    rows: the rows of the vocabulary that occur (``models/occurring``); batch.x are then places among them, and the
+    noise is that of these rows.
     Equations: ELBO.F1 (S004 eq. 1, 13), ELBO.B1.
     Errors: ValueError if n_terms is below 1 or kl_weight is negative.
     """
@@ -93,22 +96,48 @@ def elbo_step(
         raise ValueError(f"kl_weight: expected a number of at least 0, got {kl_weight!r}")
     if batch.mask is not None and recipe.task == "language_model":
         raise ValueError("batch.mask: a language model scores every step, so it takes no padding; cut the text instead")
-    weights, sample_cache = sample_forward(params, drawn, recipe)
-    outputs, network_cache = network_forward(batch.x, weights, recipe, mask=batch.mask, states=states)
-    nll, objective_cache = objective_forward(outputs.logits, batch.y, recipe)
-    kl, kl_by_name, kl_caches = _kl_forward(params, recipe)
+    nll, grads, outputs = _likelihood(params, drawn, batch, recipe, states, rows, engine.layers)
     penalty, dpenalty = _l2(params, recipe, l2, n_terms)
-    total = nll + kl_weight * kl / n_terms + penalty  # [ELBO.F1]
-    dweights = network_backward(objective_backward(1.0, objective_cache), network_cache)
-    grads = sample_backward(dweights, sample_cache)
-    for name, prior in priors(recipe).items():
-        dkl = KL_DIVERGENCES[prior].backward(kl_weight / n_terms, kl_caches[name])
-        grads[f"{name}.mu"] = grads[f"{name}.mu"] + dkl.mu  # [ELBO.B1]
-        grads[f"{name}.log_sigma"] = grads[f"{name}.log_sigma"] + dkl.log_sigma
     for name, dmu in dpenalty.items():
         grads[name] = grads[name] + dmu
+    kl_by_name: dict[str, Array] = {}
+    for name, prior in priors(recipe).items():
+        mu, log_sigma = f"{name}.mu", f"{name}.log_sigma"
+        kl_by_name[name], grads[mu], grads[log_sigma] = engine.add_kl(
+            params[mu],
+            params[log_sigma],
+            grads[mu],
+            grads[log_sigma],
+            prior=prior,
+            log_alpha_clip=recipe.log_alpha_clip,
+            scale=kl_weight / n_terms,
+        )
+    kl = sum(kl_by_name.values(), 0.0)
+    total = nll + kl_weight * kl / n_terms + penalty  # [ELBO.F1]
     ordered = {name: grads[name] for name in params}
     return Step(Loss(total, nll, kl, penalty, kl_by_name), ordered, outputs)
+
+
+def _likelihood(
+    params: Params,
+    drawn: Noise,
+    batch: Batch,
+    recipe: Recipe,
+    states: States | None,
+    rows: Array | None,
+    layers: Layers,
+) -> tuple[Array, Params, NetworkOutputs]:
+    """Mean NLL, its gradient and the network's outputs, by the rows of the vocabulary if they are given."""
+    whole = recipe
+    if rows is not None:
+        params, recipe = restrict_params(params, recipe, rows), restrict_recipe(recipe, rows)
+    weights, sample_cache = sample_forward(params, drawn, recipe, layers=layers)
+    outputs, network_cache = network_forward(batch.x, weights, recipe, mask=batch.mask, states=states, layers=layers)
+    nll, objective_cache = objective_forward(outputs.logits, batch.y, recipe, layers=layers)
+    dlogits = objective_backward(1.0, objective_cache, layers=layers)
+    dweights = network_backward(dlogits, network_cache, layers=layers)
+    grads = sample_backward(dweights, sample_cache, layers=layers)
+    return nll, grads if rows is None else expand_grads(grads, whole, rows), outputs
 
 
 def dropout_rates(recipe: Recipe) -> dict[str, float]:

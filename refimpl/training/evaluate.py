@@ -17,6 +17,7 @@ from refimpl.models.parameters import Params
 from refimpl.models.recipe import Recipe
 from refimpl.models.sample import Masks, Weights, draw_noise, mean_weights, sample_forward
 from refimpl.training.batches import Batch
+from refimpl.training.engine import REFERENCE, Engine
 from refimpl.training.problem import Problem, evaluation_batches, target_scale
 
 EVALUATION_STEP = 1 << 62  # the draws of an evaluation are not those of any training step
@@ -33,6 +34,7 @@ def evaluate(
     samples: int = 0,
     seed: int = 0,
     reset_states: bool = False,
+    engine: Engine = REFERENCE,
 ) -> float:
     """The problem's metric on a split; NaN if a prediction is not finite.
 
@@ -58,11 +60,14 @@ def evaluate(
             at = EVALUATION_STEP + step * samples + draw
             weights = _weights(params, recipe, batch, alive, samples, seed, at, dtype, xp)
             parts = []
-            for piece in pieces:
-                outputs, _ = network_forward(piece.x, weights, recipe, mask=piece.mask, states=states[draw])
-                states[draw] = outputs.states if problem.stateful and not reset_states else None
-                parts.append(predictions(outputs.logits, recipe))
-            mean = mean + (parts[0] if len(parts) == 1 else xp.concatenate(parts)) / max(samples, 1)
+            with engine.step():
+                for piece in pieces:
+                    outputs, _ = network_forward(
+                        piece.x, weights, recipe, mask=piece.mask, states=states[draw], layers=engine.layers
+                    )
+                    states[draw] = outputs.states if problem.stateful and not reset_states else None
+                    parts.append(predictions(outputs.logits, recipe))
+                mean = mean + (parts[0] if len(parts) == 1 else xp.concatenate(parts)) / max(samples, 1)
         score, scored = _score(mean, batch.y, problem, recipe)
         total, count = total + score, count + scored
     if count == 0:

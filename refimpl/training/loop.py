@@ -10,20 +10,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from refimpl.arrays import Array, check_choice
 from refimpl.models.network import States
+from refimpl.models.occurring import draw_occurring, occurring
 from refimpl.models.parameters import Params, check_params, initialise, parameter_shapes
 from refimpl.models.recipe import Recipe, check_recipe
-from refimpl.models.sample import draw_noise
-from refimpl.training.adam import AdamState, adam_init, adam_update
+from refimpl.models.sample import Noise, draw_noise
+from refimpl.training.adam import AdamState, adam_init
 from refimpl.training.batches import Batch
-from refimpl.training.clipping import clip_by_global_norm
 from refimpl.training.diverged import Diverged, first_bad_tensor, is_finite
 from refimpl.training.elbo import L2, Step, dropout_rates, elbo_step
+from refimpl.training.engine import REFERENCE, Engine
 from refimpl.training.learning_rate import learning_rate
 from refimpl.training.metrics import Row, best_row, metrics_row, out_of_patience
 from refimpl.training.problem import (
@@ -66,6 +67,7 @@ class Setup(NamedTuple):
     seed: int
     dtype: str = "float32"
     xp: ModuleType = np
+    engine: Engine = REFERENCE
 
 
 class State(NamedTuple):
@@ -156,7 +158,7 @@ def check_setup(setup: Setup) -> Setup:
 
 def _of_the_run(params: Params, setup: Setup) -> Params:
     """The parameters in the order of the recipe: the norm of the gradient is summed in it, and a file has another."""
-    ordered = {name: params[name] for name in parameter_shapes(setup.recipe)}
+    ordered = setup.engine.keep({name: params[name] for name in parameter_shapes(setup.recipe)})
     for name, value in ordered.items():
         if value.dtype.name != setup.dtype:
             raise TypeError(f"{name}: expected dtype {setup.dtype} (that of the run), got {value.dtype.name}; cast it")
@@ -169,7 +171,7 @@ def train_epoch(setup: Setup, state: State, epoch: int, progress: Progress) -> t
     batches = epoch_batches(setup.problem, seed=setup.seed, epoch=epoch, dtype=setup.dtype, xp=setup.xp)
     state = state._replace(carried=None)
     nll_sum, scored = 0.0, 0
-    kept, unread = state, list[tuple[Batch, Array]]()
+    kept, unread = _keep(setup, state), list[tuple[Batch, Array]]()
     for index, batch in enumerate(batches, start=1):
         state, step = train_step(setup, state, batch, epoch)
         unread.append((batch, step.loss.nll))
@@ -182,36 +184,59 @@ def train_epoch(setup: Setup, state: State, epoch: int, progress: Progress) -> t
             nll_sum += sum(value * size for value, size in zip(values, sizes, strict=True))
             scored += sum(sizes)
             progress(epoch, index, total, nll_sum / scored)
-            kept, unread = state, []
+            kept, unread = _keep(setup, state), []
     return state, nll_sum / scored
 
 
+def _keep(setup: Setup, state: State) -> State:
+    """A state that outlasts the next steps, to replay them if they diverge."""
+    keep, adam = setup.engine.keep, state.adam
+    return state._replace(params=keep(state.params), adam=adam._replace(m=keep(adam.m), v=keep(adam.v)))
+
+
 def train_step(setup: Setup, state: State, batch: Batch, epoch: int) -> tuple[State, Step]:
-    """Noise, ELBO gradient, clipping, Adam."""
-    recipe, problem, options = setup[:3]
-    drawn = draw_noise(recipe, *batch.x.shape, seed=setup.seed, step=state.adam.step, dtype=setup.dtype, xp=setup.xp)
-    step = elbo_step(
-        state.params,
-        drawn,
-        batch,
-        recipe,
-        n_terms=n_terms(problem),
-        kl_weight=kl_weight(epoch, options.warmup),
-        l2=options.l2,
-        states=state.carried,
-    )
-    clipped, _ = clip_by_global_norm(step.grads, options.clip_norm)
-    rate = learning_rate(epoch, options.learning_rate, options.learning_rate_drops)
-    params, adam = adam_update(state.params, clipped, state.adam, learning_rate=rate)
+    """Noise, ELBO gradient, clipping, Adam.
+
+    With the fast engine the state that was given is used up, and the step's arrays are valid until the next step.
+    """
+    recipe, problem, options, engine = *setup[:3], setup.engine
+    with engine.step():
+        rows, x, drawn = _draw(setup, batch, state.adam.step)
+        step = elbo_step(
+            state.params,
+            drawn,
+            batch._replace(x=x),
+            recipe,
+            n_terms=n_terms(problem),
+            kl_weight=kl_weight(epoch, options.warmup),
+            l2=options.l2,
+            states=state.carried,
+            rows=rows,
+            engine=engine,
+        )
+        rate = learning_rate(epoch, options.learning_rate, options.learning_rate_drops)
+        params, adam = engine.update(
+            state.params, step.grads, state.adam, clip_norm=options.clip_norm, learning_rate=rate
+        )
     return State(params, adam, step.outputs.states if problem.stateful else None), step
+
+
+def _draw(setup: Setup, batch: Batch, step: int) -> tuple[Array | None, Array, Noise]:
+    """The rows of the vocabulary to compute with (None: all), the ids among them, and the noise."""
+    recipe, engine = setup.recipe, setup.engine
+    options: dict[str, Any] = {"seed": setup.seed, "step": step, "dtype": setup.dtype, "normal": engine.normal}
+    found = occurring(batch.x, recipe.vocabulary) if engine.occurring_rows else None
+    if found is None:
+        return None, batch.x, draw_noise(recipe, *batch.x.shape, xp=setup.xp, **options)
+    return found.rows, found.places, draw_occurring(recipe, found.rows, *batch.x.shape, **options)
 
 
 def _explain(setup: Setup, state: State, batches: list[Batch], epoch: int) -> None:
     """Replay an interval from its start and raise Diverged with the first tensor that is not finite."""
     remedy = "the last checkpoint is kept; try a smaller learning rate or a lower clip norm"
     for batch in batches:
-        before = state
-        state, step = train_step(setup, before, batch, epoch)
+        before = _keep(setup, state)
+        state, step = train_step(setup, state, batch, epoch)
         bad = first_bad_tensor(before.params, step, state.params, state.adam)
         if bad is not None:
             place = f"epoch {epoch}, step {before.adam.step + 1}"
@@ -232,4 +257,5 @@ def _row(setup: Setup, state: State, epoch: int, nll: float | None, seconds: flo
         scored=epoch % options.evaluate_every == 0 or epoch == options.epochs,
         samples=options.samples,
         seed=setup.seed,
+        engine=setup.engine,
     )

@@ -3,10 +3,12 @@
 import math
 from typing import Any
 
+from refimpl.arrays import to_host
 from refimpl.compression.counting import count
 from refimpl.models.parameters import Params, matrices
 from refimpl.models.recipe import Recipe
 from refimpl.training.elbo import kl_divergence
+from refimpl.training.engine import REFERENCE, Engine
 from refimpl.training.evaluate import evaluate
 from refimpl.training.problem import Problem, has_split, is_better, n_terms
 
@@ -25,6 +27,7 @@ def metrics_row(
     scored: bool,
     samples: int,
     seed: int,
+    engine: Engine = REFERENCE,
 ) -> Row:
     """The metrics of an epoch; epoch 0 is the model before training, and has no nll.
 
@@ -35,15 +38,16 @@ def metrics_row(
     """
     raw, propagated, fixpoint = (count(params, recipe, method) for method in ("raw", "propagated", "fixpoint"))
     scores = {
-        split: _finite(evaluate(params, recipe, problem, split, samples=samples, seed=seed))
+        split: _finite(evaluate(params, recipe, problem, split, samples=samples, seed=seed, engine=engine))
         if scored and has_split(problem, split)
         else None
         for split in ("valid", "test")
     }
+    kl, _ = kl_divergence(params, recipe)
     return {
         "epoch": epoch,
         "nll": nll,
-        "kl": _finite(float(kl_divergence(params, recipe)[0])),
+        "kl": _finite(kl if isinstance(kl, float) else float(to_host(kl))),
         "kl_weight": kl_weight,
         "n_terms": n_terms(problem),
         **scores,

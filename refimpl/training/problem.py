@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl.arrays import Array, check_choice
+from refimpl.arrays import Array, check_choice, check_ids
 from refimpl.data.labelled import TextCorpus, Texts, describe_texts
 from refimpl.data.text import LanguageCorpus, describe_language
 from refimpl.models.recipe import Recipe
@@ -104,7 +104,7 @@ def epoch_batches(
         batches = character_windows(ids, problem.length, offset, order, problem.batch)
     else:
         batches = word_segments(problem.corpus.train, problem.batch, problem.length)
-    return (_on_device(batch, xp) for batch in batches)
+    return (_on_device(batch, problem, xp) for batch in batches)
 
 
 def evaluation_batches(problem: Problem, split: str, *, dtype: str = "float32", xp: ModuleType = np) -> Iterator[Batch]:
@@ -117,7 +117,7 @@ def evaluation_batches(problem: Problem, split: str, *, dtype: str = "float32", 
         batches = character_windows(part, problem.length, 0, None, max(problem.batch, 256))
     else:
         batches = word_segments(part, problem.batch, problem.length)
-    return (_on_device(batch, xp) for batch in batches)
+    return (_on_device(batch, problem, xp) for batch in batches)
 
 
 def has_split(problem: Problem, split: str) -> bool:
@@ -162,8 +162,17 @@ def _texts(texts: Texts, dtype: str) -> Batch:
     return Batch(texts.ids.T, targets, texts.mask.T)
 
 
-def _on_device(batch: Batch, xp: ModuleType) -> Batch:
+def _on_device(batch: Batch, problem: Problem, xp: ModuleType) -> Batch:
+    """The batch where the model computes; ids are checked here, for a device is not read to check them.
+
+    Errors: IndexError if a token or a class is not one of the corpus (on the host the layers say so).
+    """
     if xp is np:
         return batch
+    corpus = problem.corpus
+    symbols = len(corpus.vocabulary.symbols)
+    check_ids("batch.x", batch.x, symbols)
+    if batch.y.dtype.kind in "iu":
+        check_ids("batch.y", batch.y, len(corpus.labels) if isinstance(corpus, TextCorpus) else symbols)
     moved: list[Array | None] = [None if array is None else xp.asarray(array) for array in batch]
     return Batch(*moved)

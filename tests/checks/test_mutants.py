@@ -60,7 +60,7 @@ OTHERS = [
         "token_input/shared_multiplier4",
         "[LSTM.B14]",
         gate_input,
-        "drows = du * _factors(ids, multiplier)",
+        "drows = du * occurrence_factors(ids, multiplier)",
         "drows = du",
     ),
     ("token_input/object_multiplier0", "[LSTM.B14]", gate_input, "ids + _objects(ids) * W_x.shape[1]", "ids"),

@@ -8,7 +8,7 @@ refused: nothing can be pruned with it. C0 is the exact constant, so that it com
 
 from typing import NamedTuple
 
-from refimpl.arrays import Array, array_module
+from refimpl.arrays import Array, array_module, to_host
 from refimpl.bayes.kl.arguments import KLGrads
 from refimpl.bayes.kl.log_uniform import LOG_UNIFORM_C0
 from refimpl.bayes.kl.ratio import RatioCache, ratio_backward, ratio_forward
@@ -37,10 +37,11 @@ def kl_kingma2015_forward(mu: Array, log_sigma: Array) -> tuple[Array, Kingma201
     q, tail, ratio = ratio_forward(mu, log_sigma, None)
     least = 1.0 - ROUNDING * float(xp.finfo(mu.dtype).eps)
     fits = (q.real >= least) | (q.real <= -least)
-    if not bool(fits.all()):
+    if not to_host(fits.all()):
+        many = int(to_host((~fits).sum()))
         raise ValueError(
             f"mu, log_sigma: kingma2015 expected alpha = sigma^2 / mu^2 <= 1 everywhere, got a larger one for "
-            f"{int((~fits).sum())} of {fits.size} weights; clip log_sigma to log|mu|, or use another divergence"
+            f"{many} of {fits.size} weights; clip log_sigma to log|mu|, or use another divergence"
         )
     r = q * q
     alpha = 1.0 / r

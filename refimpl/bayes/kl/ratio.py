@@ -44,16 +44,21 @@ def ratio_forward(mu: Array, log_sigma: Array, log_alpha_clip: float | None) -> 
         excess = xp.where(positive, q * (1.0 / Q_MAX), xp.where(negative, q * (-1.0 / Q_MAX), xp.ones_like(q)))
         q = xp.where(positive, Q_MAX, xp.where(negative, -Q_MAX, q))
         return q, xp.log(excess), RatioCache(mu, inverse_sigma / excess)  # [KL.RATIO.F2]
-    if not 0.0 < log_alpha_clip <= LARGEST_CLIP:
-        raise ValueError(
-            f"log_alpha_clip: expected None or a number in (0, {LARGEST_CLIP:g}], got {log_alpha_clip!r}; "
-            "the 2018 code has 8.0, None does not clip"
-        )
+    check_log_alpha_clip(log_alpha_clip)
     most, least = math.exp(0.5 * log_alpha_clip), math.exp(-0.5 * log_alpha_clip)
     above = (q.real > most) | (q.real < -most)
     below = (q.real < least) & (q.real > -least)
     q = xp.where(above, most, xp.where(below, least, q))  # [KL.RATIO.F3]
     return q, 0.0, RatioCache(mu, xp.where(above | below, 0.0, inverse_sigma))
+
+
+def check_log_alpha_clip(log_alpha_clip: float) -> None:
+    """Errors: ValueError if the clip is out of range."""
+    if not 0.0 < log_alpha_clip <= LARGEST_CLIP:
+        raise ValueError(
+            f"log_alpha_clip: expected None or a number in (0, {LARGEST_CLIP:g}], got {log_alpha_clip!r}; "
+            "the 2018 code has 8.0, None does not clip"
+        )
 
 
 def ratio_backward(dkl: Array | float, slope: Array, cache: RatioCache) -> KLGrads:

@@ -1,0 +1,79 @@
+"""Which functions compute a training step: the reference's, which an auditor reads, or their twins, which are faster.
+
+An engine is a value that is made once and handed down; nothing else knows which one it is. This file has the type and
+the reference engine; ``engines`` makes the others.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+from refimpl import noise
+from refimpl.arrays import Array
+from refimpl.bayes.kl import KL_DIVERGENCES
+from refimpl.models.layers import REFERENCE_LAYERS, Layers
+from refimpl.training.adam import AdamState, adam_update
+from refimpl.training.clipping import clip_by_global_norm
+
+Arrays = dict[str, Array]
+
+
+class Engine(NamedTuple):
+    """The functions of a training step.
+
+    add_kl(mu, log_sigma, dmu, dlog_sigma, *, prior, log_alpha_clip, scale) -> (kl, dmu, dlog_sigma): the KL in nats,
+    and the gradients with scale times its own added.
+    update(params, grads, adam, *, clip_norm, learning_rate) -> (params, adam): clipping and Adam.
+    step(): a context in which one step is computed. keep(params): parameters that the next steps leave as they are.
+    occurring_rows: whether only the rows of the vocabulary that occur in a batch are drawn and computed with.
+    """
+
+    name: str
+    threads: int
+    layers: Layers
+    normal: Callable[..., Array]
+    add_kl: Callable[..., tuple[Array, Array, Array]]
+    update: Callable[..., tuple[Arrays, AdamState]]
+    step: Callable[[], AbstractContextManager[Any]]
+    keep: Callable[[Arrays], Arrays]
+    occurring_rows: bool
+
+
+def add_kl(
+    mu: Array,
+    log_sigma: Array,
+    dmu: Array,
+    dlog_sigma: Array,
+    *,
+    prior: str,
+    log_alpha_clip: float | None,
+    scale: float,
+) -> tuple[Array, Array, Array]:
+    """The reference's: KL summed in float64 (complex128), and new gradients. Equations: ELBO.B1."""
+    divergence = KL_DIVERGENCES[prior]
+    options = {"log_alpha_clip": log_alpha_clip} if divergence.clips else {}
+    terms, cache = divergence.forward(mu, log_sigma, **options)
+    grads = divergence.backward(scale, cache)
+    kl = terms.sum(dtype="complex128" if terms.dtype.kind == "c" else "float64")
+    return kl, dmu + grads.mu, dlog_sigma + grads.log_sigma  # [ELBO.B1]
+
+
+def update(
+    params: Arrays, grads: Arrays, adam: AdamState, *, clip_norm: float | None, learning_rate: float
+) -> tuple[Arrays, AdamState]:
+    """The reference's: new parameters and moments."""
+    clipped, _ = clip_by_global_norm(grads, clip_norm)
+    return adam_update(params, clipped, adam, learning_rate=learning_rate)
+
+
+REFERENCE = Engine(
+    name="reference",
+    threads=1,
+    layers=REFERENCE_LAYERS,
+    normal=noise.normal,
+    add_kl=add_kl,
+    update=update,
+    step=nullcontext,
+    keep=lambda params: params,
+    occurring_rows=False,
+)

@@ -1,0 +1,41 @@
+"""Make an engine by its name: the one place where it is chosen."""
+
+import os
+from functools import partial
+from types import ModuleType
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from refimpl.arrays import check_choice
+from refimpl.fast.lstm_recurrence import SHARE
+from refimpl.fast.workspace import Workspace
+from refimpl.models.recipe import Recipe
+from refimpl.training.engine import REFERENCE, Engine
+from refimpl.training.host_engine import host_engine
+
+ENGINES = ("fast", "reference")
+
+
+def make_engine(name: str, recipe: Recipe, batch: int, *, threads: int | None = None, xp: ModuleType = np) -> Engine:
+    """The engine of that name for a model and its number of objects a step.
+
+    threads: processors to use; None for all that this process may use. Where a step of the recurrence is large enough
+    to be shared out, the threads are the engine's and BLAS has one in each of them; else BLAS has them.
+    Errors: ValueError on an unknown name or a number of threads below 1.
+    """
+    check_choice("engine", name, ENGINES)
+    count = available_processors() if threads is None else threads
+    if count < 1:
+        raise ValueError(f"threads: expected at least 1, or None for all processors, got {threads!r}")
+    if name == "reference":
+        return REFERENCE._replace(threads=count, step=partial(threadpool_limits, count, user_api="blas"))
+    shared = batch * max(layer.size for layer in recipe.layers) >= 2 * SHARE
+    return host_engine(Workspace(count if shared else 1, blas_threads=1 if shared else count), count)
+
+
+def available_processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
