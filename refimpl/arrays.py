@@ -4,7 +4,10 @@ Every function of the package starts with ``xp = array_module(x)`` and writes ``
 The checks of shape, dtype and index range are here too, so that every error names the argument in the same words.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -13,7 +16,10 @@ import numpy as np
 Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray
 Shape: TypeAlias = tuple[int, ...]
 
+DEVICE_MODULES = ("cupy", "strict_cupy")  # the second is the tests' stand-in, which needs no GPU
+
 ONE_HOT_ROWS = 256  # up to here a product with the one-hot matrix is faster than sorting
+STATIC_SHARED_BYTES = 48 << 10  # what a block may have of shared memory without being granted more
 FLOATING = ("float32", "float64", "complex128")  # complex128 serves the complex-step check
 
 
@@ -22,14 +28,20 @@ def array_module(*arrays: Array | None) -> ModuleType:
 
     Errors: TypeError if an argument is no array, or if host and device arrays are mixed.
     """
-    modules = {type(a).__module__.partition(".")[0] for a in arrays if a is not None}
-    if modules <= {"numpy"}:
-        return np
-    if modules == {"cupy"}:
-        import cupy  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    for array in arrays:  # called often, and nearly always with NumPy arrays alone
+        if array is not None and type(array) is not np.ndarray:
+            return _module_of(arrays)
+    return np
 
-        return cupy  # type: ignore[no-any-return, unused-ignore]
-    raise TypeError(f"arrays: expected only NumPy or only CuPy arrays, got types from {sorted(modules)}")
+
+def _module_of(arrays: tuple[Array | None, ...]) -> ModuleType:
+    modules = {type(a).__module__.partition(".")[0] for a in arrays if a is not None}
+    if modules == {"numpy"}:
+        return np
+    found = sorted(modules)
+    if len(found) == 1 and found[0] in DEVICE_MODULES:
+        return sys.modules.get(found[0]) or import_module(found[0])
+    raise TypeError(f"arrays: expected only NumPy or only CuPy arrays, got types from {found}")
 
 
 def device_module(device: str) -> ModuleType:
@@ -111,11 +123,14 @@ def check_dtypes(**arrays: Array | None) -> np.dtype[Any]:
 def check_ids(name: str, ids: Array, count: int) -> None:
     """Check that ids are integers in [0, count): an index is never wrapped.
 
-    Errors: TypeError if not an integer array; IndexError with the first bad value and its place.
+    Ids on a device are not read, which would make the host wait: they are checked on the host, before they go there.
+    Errors: TypeError if not an integer array; on the host IndexError with the first bad value and its place.
     """
     if not hasattr(ids, "dtype") or ids.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected an integer array, got {getattr(ids, 'dtype', type(ids).__name__)}")
-    host = to_host(ids)
+    if not isinstance(ids, np.ndarray | np.generic):
+        return
+    host = np.asarray(ids)
     if host.size and (int(host.min()) < 0 or int(host.max()) >= count):
         place = tuple(int(i) for i in np.argwhere((host < 0) | (host >= count))[0])
         raise IndexError(f"{name}: expected ids from 0 to {count - 1}, got {int(host[place])} at index {place}")
@@ -130,8 +145,8 @@ def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
 def scatter_add(rows: Array, values: Array, count: int) -> Array:
     """Sum values (N, K) into a new array (count, K) at the given rows (N,): out[rows[n]] += values[n].
 
-    Deterministic on every device, no atomics: few rows by one product with the one-hot matrix, many by sorting them
-    (stably) and summing each run.
+    Deterministic on every device, no atomics, and a device is not read: few rows by one product with the one-hot
+    matrix, many by sorting them (stably) and summing each run.
     """
     xp = array_module(rows, values)
     out = xp.zeros((count, *values.shape[1:]), dtype=values.dtype)
@@ -141,7 +156,44 @@ def scatter_add(rows: Array, values: Array, count: int) -> Array:
         one_hot = (rows == xp.arange(count)[:, None]).astype(values.dtype)
         return (one_hot @ values.reshape(len(rows), -1)).reshape(out.shape)
     order = xp.argsort(rows, kind="stable")
+    if xp is not np:
+        return _sums_of_runs(rows[order], values[order], count, xp)
     ordered = rows[order]
-    starts = xp.flatnonzero(xp.concatenate([xp.ones(1, dtype=bool), ordered[1:] != ordered[:-1]]))
-    out[ordered[starts]] = xp.add.reduceat(values[order], starts, axis=0)
+    starts = np.flatnonzero(np.concatenate([np.ones(1, dtype=bool), ordered[1:] != ordered[:-1]]))
+    out[ordered[starts]] = np.add.reduceat(values[order], starts, axis=0)
     return out
+
+
+def _sums_of_runs(ordered: Array, values: Array, count: int, xp: ModuleType) -> Array:
+    """Sums over the runs of equal entries of ordered (N,), on a device: how many runs there are is not asked.
+
+    In log2(N) passes each entry adds the one 1, 2, 4, ... places before it if that is of its run (Hillis and Steele
+    1986), so that the last of a run holds its sum. CuPy's own add.reduceat takes differences of one long cumulative
+    sum, which cancels, and which is not the same in every run.
+    """
+    sums = values.reshape(len(ordered), -1).copy()
+    distance = 1
+    while distance < len(ordered):
+        same_run = (ordered[distance:] == ordered[:-distance])[:, None]
+        sums[distance:] += xp.where(same_run, sums[:-distance], 0.0)
+        distance *= 2
+    wanted = xp.arange(count, dtype=ordered.dtype)
+    last = xp.searchsorted(ordered, wanted, side="right") - 1  # -1 where all entries are greater
+    present = ordered[xp.maximum(last, 0)] == wanted
+    return xp.where(present[:, None], sums[xp.maximum(last, 0)], 0.0).reshape(count, *values.shape[1:])
+
+
+@cache
+def compile_kernel(
+    code: str, name: str, xp: ModuleType, *, cooperative: bool = False, shared_bytes: int = 0
+) -> Callable[..., None]:
+    """The kernel of that name in a CUDA C source: kernel(grid, block, args, shared_mem=bytes). Made once.
+
+    cooperative: all blocks run at the same time, and may wait for each other. shared_bytes: the most shared memory that
+    a launch will ask for; above 48 KiB a device has to be told before.
+    Errors: SyntaxError or CuPy's CompileException, at the first launch or here, if the source is wrong.
+    """
+    kernel = xp.RawKernel(code, name, options=("--std=c++17",), enable_cooperative_groups=cooperative)
+    if shared_bytes > STATIC_SHARED_BYTES:
+        kernel.max_dynamic_shared_size_bytes = shared_bytes
+    return kernel  # type: ignore[no-any-return, unused-ignore]

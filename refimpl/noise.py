@@ -41,7 +41,8 @@ def stream_id(stream: str) -> int:
     return int.from_bytes(hashlib.blake2b(stream.encode(), digest_size=8).digest(), "little")
 
 
-def _key_and_step(draw: Draw) -> tuple[tuple[int, int], int]:
+def key_and_step(draw: Draw) -> tuple[tuple[int, int], int]:
+    """Key and second counter word of a draw. Errors: ValueError unless seed and step are 64-bit integers."""
     for name, value in (("seed", draw.seed), ("step", draw.step)):
         if not isinstance(value, int | np.integer) or not 0 <= value <= MASK64:
             raise ValueError(f"{name}: expected an integer from 0 to 2^64 - 1, got {value!r}")
@@ -49,7 +50,7 @@ def _key_and_step(draw: Draw) -> tuple[tuple[int, int], int]:
 
 
 def _bit_generator(draw: Draw) -> np.random.Philox:
-    key, step = _key_and_step(draw)
+    key, step = key_and_step(draw)
     counter = np.array([0, step, 0, 0], dtype=np.uint64)
     return np.random.Philox(key=np.array(key, dtype=np.uint64), counter=counter)
 
@@ -59,7 +60,7 @@ def words(draw: Draw, count: int, start: int = 0, xp: ModuleType = np) -> Array:
     first, skip = divmod(start, 4)
     if xp is np:
         return _bit_generator(draw).advance(first).random_raw(skip + count)[skip:]
-    key, step = _key_and_step(draw)
+    key, step = key_and_step(draw)
     blocks = xp.arange(first, first + (skip + count + 3) // 4, dtype=xp.uint64)
     return philox_blocks(blocks, step, key, xp).reshape(-1)[skip : skip + count]
 
@@ -171,7 +172,7 @@ def _row_words(draw: Draw, first: Array, count: int, xp: ModuleType) -> Array:
             raw[i] = bits.advance(start - block).random_raw(skip + count)[skip:]
             block = start + (skip + count + 3) // 4
         return raw.reshape(-1)
-    key, step = _key_and_step(draw)
+    key, step = key_and_step(draw)
     blocks = (first // 4)[:, None] + xp.arange((count + 6) // 4)  # enough for any place in the first block
     by_row = philox_blocks(blocks.reshape(-1).astype(xp.uint64), step, key, xp).reshape(len(first), 4 * blocks.shape[1])
     return xp.take_along_axis(by_row, (first % 4)[:, None] + xp.arange(count), axis=1).reshape(-1)

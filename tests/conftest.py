@@ -12,10 +12,27 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 from refimpl.arrays import device_module  # noqa: E402
+from tests.devices import plugin  # noqa: E402
 
 # The same examples in every run: a failure can be repeated tomorrow.
 hypothesis.settings.register_profile("refimpl", derandomize=True, deadline=None, database=None, max_examples=50)
 hypothesis.settings.load_profile("refimpl")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--device numpy|readonly|strict|cupy: where the unit suite computes."""
+    plugin.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any test is imported."""
+    plugin.configure(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On a device, the unit suite alone."""
+    plugin.choose(config, items)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,6 +1,6 @@
 """Which weights are left: those whose noise does not drown them, log alpha < 3 (S002; S004 section 4)."""
 
-from refimpl.arrays import Array, array_module, check_dtypes, check_shapes
+from refimpl.arrays import Array, array_module, check_dtypes, check_shapes, to_host
 
 LOG_ALPHA_THRESHOLD = 3.0  # S002, S004, 2018 code: the signal mu^2 is below 0.0498 = exp(-3) of the variance
 MATRICES = ("W", "W_x", "W_h")  # last part of the names that are counted even where they are deterministic
@@ -49,6 +49,6 @@ def alive_masks(params: dict[str, Array], threshold: float = LOG_ALPHA_THRESHOLD
 def _alive(name: str, mu: Array, log_sigma: Array, threshold: float) -> Array:
     check_shapes({f"{name}.log_sigma": (log_sigma, " ".join(map(str, mu.shape)))})
     ratio = log_alpha(mu, log_sigma)
-    if bool((ratio != ratio).any()):
+    if to_host((ratio != ratio).any()):
         raise ValueError(f"{name}: expected numbers, got a log alpha that is NaN; the model has diverged")
     return ratio < threshold  # [THRESHOLD.E2]

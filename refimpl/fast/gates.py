@@ -25,7 +25,7 @@ def activate(a: Array, b: Array, kind: str, g: int | None) -> None:
     np.negative(a, out=a)
     if g is not None:
         a[g] *= 2.0
-    np.exp(a, out=a)  # may be infinite: its reciprocal is then 0, as it should be
+    np.exp(a, out=a)  # may overflow to infinity: its reciprocal is then 0, as it should be
     a += 1.0
     np.reciprocal(a, out=a)
     if g is not None:

@@ -13,6 +13,7 @@ from refimpl.fast.recurrence_buffers import FastRecurrenceCache
 from refimpl.fast.workspace import Workspace
 
 CHUNK = 1 << 14  # numbers of one factor that are made at once
+MOST_STEPS = 4  # tiny cotangents are set to 0 between chunks, before they become denormal
 
 
 class Factors(NamedTuple):
@@ -30,7 +31,7 @@ def lend_factors(cache: FastRecurrenceCache, part: slice, workspace: Workspace) 
     """Buffers for the objects of part."""
     steps, _, _, size = cache.gates.shape
     objects = part.stop - part.start
-    n = min(steps, max(1, CHUNK // (objects * size)))
+    n = min(steps, MOST_STEPS, max(1, CHUNK // (objects * size)))
     kind = cache.h.dtype
 
     def lend(*shape: int) -> Array:

@@ -59,10 +59,10 @@ class Workspace:
         """task(part) for every part, each in a thread of its own."""
         if self._pool is None or len(parts) == 1:
             for part in parts:
-                task(part)
+                _quiet(task, part)
             return
         waiting = [self._pool.submit(_quiet, task, part) for part in parts[1:]]
-        task(parts[0])
+        _quiet(task, parts[0])
         for other in waiting:
             other.result()
 
@@ -98,7 +98,7 @@ class Workspace:
 
 
 def _quiet(task: Callable[[slice], None], part: slice) -> None:
-    """Warnings are set by thread; that a number overflowed is seen in the result, as in the caller's thread."""
+    """An exponential may overflow on its way to a gate of exactly 0; what is not finite in the end is found there."""
     with np.errstate(all="ignore"):
         task(part)
 

@@ -87,10 +87,13 @@ def draw_occurring(
     step: int,
     dtype: str,
     normal: Callable[..., Array],
+    bernoulli: Callable[..., Array],
 ) -> Noise:
     """``restrict_noise(draw_noise(...))``, without drawing the rows of the table that do not occur."""
     table, _, _ = vocabulary_names(recipe)
-    drawn = draw_noise(recipe, steps, batch, seed=seed, step=step, dtype=dtype, normal=normal, without=table)
+    drawn = draw_noise(
+        recipe, steps, batch, seed=seed, step=step, dtype=dtype, normal=normal, bernoulli=bernoulli, without=table
+    )
     restricted = restrict_noise(drawn, recipe, rows)
     shape = noise_shapes(recipe, steps, batch).get(table)
     if shape is None:

@@ -94,11 +94,12 @@ def draw_noise(
     dtype: str = "float32",
     xp: ModuleType = np,
     normal: Callable[..., Array] = noise.normal,
+    bernoulli: Callable[..., Array] = noise.bernoulli,
     without: str | None = None,
 ) -> Noise:
     """All draws of one training step, from streams "noise.NAME", or all but one.
 
-    normal: ``noise.normal`` or a twin of it.
+    normal, bernoulli: those of ``noise``, or twins of them.
     """
     rates = {name: rate for name, (rate, _) in _dropout(recipe, batch).items()}
     drawn: Noise = {}
@@ -107,7 +108,7 @@ def draw_noise(
         if name == without:
             continue
         if name in rates:
-            drawn[name] = noise.bernoulli(draw, shape, 1.0 - rates[name], dtype, xp)
+            drawn[name] = bernoulli(draw, shape, 1.0 - rates[name], dtype, xp)
         else:
             drawn[name] = normal(draw, shape, dtype, xp)
     return drawn

@@ -40,7 +40,8 @@ def clip_by_global_norm(grads: dict[str, Array], limit: float | None) -> tuple[d
         return dict(grads), norm
     xp = array_module(*grads.values())
     multiplier = xp.minimum(norm, limit) / (norm + LASAGNE_NORM_EPSILON)  # [CLIP.F2]
-    return {name: g * multiplier.astype(g.dtype) for name, g in grads.items()}, norm
+    cast = {dtype: multiplier.astype(dtype) for dtype in {g.dtype for g in grads.values()}}
+    return {name: g * cast[g.dtype] for name, g in grads.items()}, norm
 
 
 def check_limit(limit: float | None) -> None:

@@ -32,6 +32,7 @@ class Engine(NamedTuple):
     threads: int
     layers: Layers
     normal: Callable[..., Array]
+    bernoulli: Callable[..., Array]
     add_kl: Callable[..., tuple[Array, Array, Array]]
     update: Callable[..., tuple[Arrays, AdamState]]
     step: Callable[[], AbstractContextManager[Any]]
@@ -71,6 +72,7 @@ REFERENCE = Engine(
     threads=1,
     layers=REFERENCE_LAYERS,
     normal=noise.normal,
+    bernoulli=noise.bernoulli,
     add_kl=add_kl,
     update=update,
     step=nullcontext,

@@ -11,6 +11,7 @@ from refimpl.arrays import check_choice
 from refimpl.fast.lstm_recurrence import SHARE
 from refimpl.fast.workspace import Workspace
 from refimpl.models.recipe import Recipe
+from refimpl.training.device_engine import device_engine
 from refimpl.training.engine import REFERENCE, Engine
 from refimpl.training.host_engine import host_engine
 
@@ -22,6 +23,7 @@ def make_engine(name: str, recipe: Recipe, batch: int, *, threads: int | None = 
 
     threads: processors to use; None for all that this process may use. Where a step of the recurrence is large enough
     to be shared out, the threads are the engine's and BLAS has one in each of them; else BLAS has them.
+    xp: numpy, or the module of a CUDA device.
     Errors: ValueError on an unknown name or a number of threads below 1.
     """
     check_choice("engine", name, ENGINES)
@@ -30,6 +32,8 @@ def make_engine(name: str, recipe: Recipe, batch: int, *, threads: int | None = 
         raise ValueError(f"threads: expected at least 1, or None for all processors, got {threads!r}")
     if name == "reference":
         return REFERENCE._replace(threads=count, step=partial(threadpool_limits, count, user_api="blas"))
+    if xp is not np:
+        return device_engine(count)
     shared = batch * max(layer.size for layer in recipe.layers) >= 2 * SHARE
     return host_engine(Workspace(count if shared else 1, blas_threads=1 if shared else count), count)
 

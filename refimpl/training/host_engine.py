@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from refimpl import noise
 from refimpl.arrays import Array
 from refimpl.fast import adam as fast_adam
 from refimpl.fast import kl as fast_kl
@@ -27,6 +28,7 @@ def host_engine(workspace: Workspace, threads: int) -> Engine:
         threads=threads,
         layers=fast_layers(workspace),
         normal=partial(normal, workspace=workspace),
+        bernoulli=noise.bernoulli,
         add_kl=partial(add_kl, workspace=workspace),
         update=partial(update, workspace=workspace),
         step=workspace.step,

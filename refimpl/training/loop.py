@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refimpl.arrays import Array, check_choice
+from refimpl.arrays import Array, check_choice, to_host
 from refimpl.models.network import States
 from refimpl.models.occurring import draw_occurring, occurring
 from refimpl.models.parameters import Params, check_params, initialise, parameter_shapes
@@ -176,7 +176,7 @@ def train_epoch(setup: Setup, state: State, epoch: int, progress: Progress) -> t
         state, step = train_step(setup, state, batch, epoch)
         unread.append((batch, step.loss.nll))
         if len(unread) == READ_INTERVAL or index == total:
-            values = [float(nll) for _, nll in unread]
+            values = to_host(setup.xp.stack([nll for _, nll in unread])).tolist()
             after = (step.loss.total, *state.params.values(), *state.adam.v.values())
             if not math.isfinite(sum(values)) or not is_finite(*after):
                 _explain(setup, kept, [b for b, _ in unread], epoch)
@@ -224,7 +224,8 @@ def train_step(setup: Setup, state: State, batch: Batch, epoch: int) -> tuple[St
 def _draw(setup: Setup, batch: Batch, step: int) -> tuple[Array | None, Array, Noise]:
     """The rows of the vocabulary to compute with (None: all), the ids among them, and the noise."""
     recipe, engine = setup.recipe, setup.engine
-    options: dict[str, Any] = {"seed": setup.seed, "step": step, "dtype": setup.dtype, "normal": engine.normal}
+    options: dict[str, Any] = {"seed": setup.seed, "step": step, "dtype": setup.dtype}
+    options |= {"normal": engine.normal, "bernoulli": engine.bernoulli}
     found = occurring(batch.x, recipe.vocabulary) if engine.occurring_rows else None
     if found is None:
         return None, batch.x, draw_noise(recipe, *batch.x.shape, xp=setup.xp, **options)

@@ -145,7 +145,7 @@ def test_a_kl_that_is_not_finite_is_named(tmp_path, at_step, bad):
     def add_kl(*args, **kwargs):
         kl, dmu, dlog_sigma = REFERENCE.add_kl(*args, **kwargs)
         calls.append(names[len(calls) % len(names)])
-        return bad if current == [7] and calls[-1] == "lstm2.W_h" else kl, dmu, dlog_sigma
+        return np.float64(bad) if current == [7] and calls[-1] == "lstm2.W_h" else kl, dmu, dlog_sigma
 
     with pytest.raises(Diverged, match=r"in epoch 1, step 8: KL divergence of lstm2.W_h is the first tensor"):
         train(setup._replace(engine=REFERENCE._replace(add_kl=add_kl)), tmp_path)
