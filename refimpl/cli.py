@@ -10,15 +10,21 @@ from typing import Any
 
 from refimpl import __version__
 from refimpl.arrays import device_module
+from refimpl.benchmarks.bench import ROUNDS, all_agree, bench, store
+from refimpl.benchmarks.contenders import CONTENDERS
+from refimpl.benchmarks.table import format_record
+from refimpl.benchmarks.workloads import GROWTH, NAMES, SIZES
 from refimpl.checks.registry import run_gradcheck
 from refimpl.data.corpora import FAILED, data_folder, list_corpora, verify
 from refimpl.experiments.catalogue import EXPERIMENTS
 from refimpl.experiments.plan import make_plan
 from refimpl.experiments.run import run_plan
 from refimpl.report.audit import audit
+from refimpl.report.growth_figure import save_growth_figure
 from refimpl.report.html import write_report
 from refimpl.report.progress import ProgressBar, format_row, header
 from refimpl.report.run_report import run_report
+from refimpl.training.engines import ENGINES
 from refimpl.training.warmup import Warmup
 
 USAGE_ERROR = 2  # bad input; 1 is a check that falls short
@@ -52,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _reproduce_parser(commands.add_parser("reproduce", help="train an experiment of the papers, or your own file"))
     _data_parser(commands.add_parser("data", help="which corpora there are; verify what lies in a folder"))
+    _bench_parser(commands.add_parser("bench", help="time training steps against PyTorch, JAX and bare products"))
     return parser
 
 
@@ -101,7 +108,8 @@ def _reproduce_parser(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="folder of the run (runs/EXPERIMENT-CODE-PRESET-SEED)")
     add("--resume", action="store_true", help="continue the run in that folder")
     add("--start", type=Path, metavar="RUN", help="start from the best checkpoint of an earlier run (S004)")
-    add("--engine", choices=("reference",), default="reference")
+    add("--engine", choices=ENGINES, default="fast", help="fast (default), or the reference it is tested against")
+    add("--threads", type=int, metavar="N", help="processors to use (all that this process may use)")
     add("--device", choices=("cpu", "cuda"), default="cpu")
     add("--dtype", choices=("float32", "float64"), default="float32")
     add("--prior", help="KL divergence of the weights, in place of the configuration's")
@@ -132,6 +140,8 @@ def _reproduce(parsed: argparse.Namespace) -> int:
         start=None if parsed.start is None else parsed.start.name,
         dtype=parsed.dtype,
         xp=device_module(parsed.device),
+        engine=parsed.engine,
+        threads=parsed.threads,
     )
     name = f"{Path(parsed.experiment).name}-{plan.configuration}-{parsed.preset}-{parsed.seed}"
     folder = parsed.out or Path("runs") / name
@@ -187,6 +197,50 @@ def _data(parsed: argparse.Namespace) -> int:
     for row in () if parsed.json else rows:
         print(f"{row.status:9} {row.corpus:10} {row.file}" + (f"  {row.found}" if row.status in FAILED else ""))
     return 1 if any(row.status in FAILED for row in rows) else 0
+
+
+def _bench_parser(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("workloads", nargs="*", metavar="WORKLOAD", help=f"{', '.join((*NAMES, GROWTH))}; all but growth by default")
+    add("--threads", type=_counts, metavar="N,N", help="numbers of threads (1 and all processors)")
+    add("--contenders", type=_names, metavar="A,B", help=f"among {', '.join(CONTENDERS)}; all by default")
+    add("--rounds", type=int, default=ROUNDS, help=f"blocks of each contender ({ROUNDS})")
+    add("--size", choices=SIZES, default="paper")
+    add("--python", metavar="PATH", help="interpreter that has torch or jax (this one)")
+    add(
+        "--out",
+        type=Path,
+        metavar="JSON",
+        help="the record (build/benchmarks/DATE.json); a figure of growth lies beside",
+    )
+    add("--json", action="store_true", help="print the record in place of the tables")
+    parser.set_defaults(call=_bench)
+
+
+def _names(text: str) -> list[str]:
+    return text.split(",")
+
+
+def _counts(text: str) -> list[int]:
+    return [int(count) for count in text.split(",")]
+
+
+def _bench(parsed: argparse.Namespace) -> int:
+    workloads = parsed.workloads or NAMES
+    record = bench(
+        workloads,
+        threads=parsed.threads,
+        contenders=parsed.contenders,
+        rounds=parsed.rounds,
+        size=parsed.size,
+        python=parsed.python,
+        tell=lambda text: print(text, file=sys.stderr),
+    )
+    path = store(record, parsed.out)
+    written = [path, *(save_growth_figure(record, path) if GROWTH in workloads else ())]
+    print(json.dumps(record, indent=1) if parsed.json else format_record(record))
+    print(f"record in {', '.join(map(str, written))}", file=sys.stderr)
+    return 0 if all_agree(record) else 1
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ Words, uniforms, masks and permutations are equal bit for bit on every device; n
 
 import hashlib
 import math
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -25,7 +26,8 @@ PHILOX_WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 PHILOX_ROUNDS = 10
 MASK32, MASK64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 CHUNK = 1 << 15  # pairs of normals made at once on the host: the temporaries stay in cache
-ROW_COST = 600  # normals drawn in the time that the host needs to go to one row's words
+JUMP_COST = 4000  # words drawn in the time that the host needs to go to another place
+RUN = 1 << 18  # words of rows that are read at once, besides those between them
 
 
 class Draw(NamedTuple):
@@ -139,8 +141,6 @@ def normal_rows(draw: Draw, rows: Array, shape: Shape, dtype: str = "float64", x
     width, words_per_pair = math.prod(shape[1:]), 1 if _is_single(dtype) else 2
     if xp is np:
         check_ids("rows", rows, shape[0])
-        if math.prod(shape) <= ROW_COST * rows.size:
-            return normal(draw, shape, dtype)[rows]
     drawn_rows, inverse = rows.astype(xp.int64), None
     if xp is np:  # a device draws a row as often as it occurs: to ask how many differ would make the host wait
         drawn_rows, inverse = np.unique(drawn_rows, return_inverse=True)
@@ -166,16 +166,31 @@ def _row_words(draw: Draw, first: Array, count: int, xp: ModuleType) -> Array:
     On the host the first words ascend.
     """
     if xp is np:
-        raw = np.empty((len(first), count), dtype=np.uint64)
-        bits, block = _bit_generator(draw), 0
-        for i, (start, skip) in enumerate(zip((first // 4).tolist(), (first % 4).tolist(), strict=True)):
-            raw[i] = bits.advance(start - block).random_raw(skip + count)[skip:]
-            block = start + (skip + count + 3) // 4
-        return raw.reshape(-1)
+        return _host_row_words(draw, first, count).reshape(-1)
     key, step = key_and_step(draw)
     blocks = (first // 4)[:, None] + xp.arange((count + 6) // 4)  # enough for any place in the first block
     by_row = philox_blocks(blocks.reshape(-1).astype(xp.uint64), step, key, xp).reshape(len(first), 4 * blocks.shape[1])
     return xp.take_along_axis(by_row, (first % 4)[:, None] + xp.arange(count), axis=1).reshape(-1)
+
+
+def _host_row_words(draw: Draw, first: Array, count: int) -> Array:
+    """The words of each row, (N, count): neighbouring rows are read in one run, with what lies between them."""
+    raw = np.empty((len(first), count), dtype=np.uint64)
+    bits, block = _bit_generator(draw), 0
+    edges = np.flatnonzero(np.diff(first, prepend=-JUMP_COST - count - 1) > count + JUMP_COST).tolist()
+    for i, stop in pairwise([*edges, len(first)]):
+        while i < stop:
+            end = min(i + max(RUN // count, 1), stop)
+            start, skip = divmod(int(first[i]), 4)
+            read = int(first[end - 1]) + count - 4 * start
+            run_words = bits.advance(start - block).random_raw(read)
+            block = start + (read + 3) // 4
+            if end - i == 1:
+                raw[i] = run_words[skip:]
+            else:
+                raw[i:end] = np.lib.stride_tricks.sliding_window_view(run_words, count)[first[i:end] - 4 * start]
+            i = end
+    return raw
 
 
 def _box_muller(raw: Array, out: Array, xp: ModuleType) -> None:

@@ -55,6 +55,12 @@ def contents(folder):
         (["gradcheck", "transformer"], ["lstm", "'transformer'"]),
         (["data", "verify", "--data", "no/such/folder"], ["no/such/folder"]),
         (["audit", "--engine"], ["--engine"]),
+        (["bench", "mnist"], ["workload", "char", "'mnist'"]),
+        (["bench", "--threads", "one"], ["--threads", "'one'"]),
+        (["bench", "--threads", "0"], ["threads", "expected 1 to", "got 0"]),
+        (["bench", "--rounds", "0"], ["rounds", "at least 1"]),
+        (["bench", "--contenders", "torch,tensorflow"], ["contender", "torch-cell", "'tensorflow'"]),
+        (["bench", "--python", "no/such/python"], ["--python", "no/such/python"]),
         ([*RUN, "--engine", "warp"], ["--engine", "reference"]),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else None,
@@ -167,3 +173,17 @@ def test_gradcheck_prints_json(capsys):
 def test_data_list(capsys):
     assert main(["data", "list"]) == 0
     assert "ptb" in capsys.readouterr().out
+
+
+def test_bench_growth_writes_a_record_and_a_figure(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("refimpl.benchmarks.measure.PAUSE", 0.0)
+    monkeypatch.setattr("refimpl.report.drawing.DPI", 40)
+    monkeypatch.setattr("refimpl.benchmarks.workloads.GROWTH_AXES", {"tiny": {"steps": (4, 5)}})
+    path = tmp_path / "growth.json"
+    arguments = ["bench", "growth", "--size", "tiny", "--rounds", "1", "--threads", "1", "--contenders", "gemm"]
+    assert main([*arguments, "--out", str(path), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record == json.loads(path.read_text("utf-8"))
+    assert [row["workload"]["steps"] for row in record["rows"]] == [5, 4]
+    assert path.with_suffix(".png").is_file()
+    assert path.with_suffix(".svg").is_file()

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "refimpl"
 
 # Each room may use itself and what stands to its right.
-ROOMS = ("cli", "report", "experiments", "checks", "training", "compression", "data", "models")
+ROOMS = ("cli", "report", "experiments", "benchmarks", "checks", "training", "compression", "data", "models")
 ROOMS += ("fast", "bayes", "layers", "tree", "noise", "arrays")
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 SOURCES_OF_RANDOMNESS = {"random", "secrets"}
@@ -94,6 +94,7 @@ def test_the_package_itself_imports_nothing():
         ("refimpl.layers.lstm", "def f():\n    from refimpl import fast"),
         ("refimpl.layers.lstm", 'import_module("refimpl.cli")'),
         ("refimpl.training.elbo", "from refimpl import checks"),
+        ("refimpl.training.loop", "from refimpl.benchmarks.measure import measure"),
         ("refimpl.arrays", "from refimpl.tree import flatten"),
         ("refimpl.fast.lstm", "import cupy"),
         ("refimpl.fast.lstm", "from cupyx import scatter_add"),

@@ -216,7 +216,6 @@ def test_the_size_of_a_chunk_changes_nothing(monkeypatch, dtype, chunk):
     expected, of_rows = normal(DRAW, shape, dtype), normal_rows(DRAW, rows, shape, dtype)
     monkeypatch.setattr(noise, "CHUNK", chunk)
     np.testing.assert_array_equal(normal(DRAW, shape, dtype), expected)
-    monkeypatch.setattr(noise, "ROW_COST", 0)
     np.testing.assert_array_equal(normal_rows(DRAW, rows, shape, dtype), of_rows)
 
 
@@ -227,10 +226,12 @@ def test_device_path_gives_the_same_numbers(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("path", ["rows", "whole", "device"])
+@pytest.mark.parametrize("path", ["jumps", "runs", "short runs", "device"])
 @pytest.mark.parametrize("trailing", [(), (1,), (2,), (3,), (5,), (8,), (4, 3), (3, 7)])
 def test_rows_are_rows_of_the_whole_draw(monkeypatch, dtype, path, trailing):
-    monkeypatch.setattr(noise, "ROW_COST", {"rows": 0, "whole": 1 << 30, "device": 0}[path])
+    """Each row by itself, neighbours in one run, runs of few rows, and by array operations."""
+    monkeypatch.setattr(noise, "JUMP_COST", 0 if path == "jumps" else 1 << 20)
+    monkeypatch.setattr(noise, "RUN", 9 if path == "short runs" else 1 << 20)
     shape = (23, *trailing)
     rows = np.array([22, 0, 7, 7, 1, 13, 0], dtype=np.int32)
     drawn = normal_rows(DRAW, rows, shape, dtype, DEVICE if path == "device" else np)

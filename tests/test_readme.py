@@ -210,9 +210,11 @@ def test_commands_of_refimpl_are_accepted():
             if experiment:
                 assert parsed.preset in experiment.presets
                 assert parsed.config is None or parsed.config in experiment.configurations
+        if parsed.command == "bench":
+            assert set(parsed.workloads) <= {*cli.NAMES, cli.GROWTH}
         if parsed.command == "gradcheck" and parsed.layers:
             assert registry.select_cases(parsed.layers)
-    assert seen == {"audit", "gradcheck", "reproduce", "data"}
+    assert seen == {"audit", "gradcheck", "reproduce", "data", "bench"}
     with pytest.raises(SystemExit):
         cli._parser().parse_args(["gradchek"])
 

@@ -34,11 +34,12 @@ def add_kl(
     prior: str,
     log_alpha_clip: float | None,
     scale: float,
+    add: bool,
     workspace: Workspace,
 ) -> Array:
     """Add scale dKL/dmu to dmu and scale dKL/dlog sigma to dlog_sigma; the KL of all weights, float64, 0-d, in nats.
 
-    Shapes: four arrays of one shape; the last two are written to.
+    Shapes: four arrays of one shape; the last two are written to. add: False to write over what they hold.
     Equations: those of the prior's KL, and ELBO.B1.
     """
     words = " ".join(map(str, mu.shape))
@@ -50,6 +51,8 @@ def add_kl(
 
     def task(part: slice, work: Array) -> None:
         m, s, dm, ds = (array[part] for array in flat)
+        if not add:
+            dm[...] = ds[...] = 0.0  # in cache, where it costs next to nothing
         sums[part.start] = block(m, s, dm, ds, work)
 
     workspace.with_buffers(mu.size, block_length(workspace.threads), BUFFERS, mu.dtype, task)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl import noise
-from refimpl.arrays import Array, check_ids
-from refimpl.models.parameters import Params, groups, matrices
+from refimpl.arrays import Array, Shape, array_module, check_ids
+from refimpl.models.parameters import Params, matrices
 from refimpl.models.recipe import Recipe
 from refimpl.models.sample import Noise, draw_noise, noise_draw, noise_shapes
 
@@ -108,14 +108,8 @@ def draw_occurring(
     return restricted
 
 
-def expand_grads(grads: Params, recipe: Recipe, rows: Array) -> Params:
-    """Gradients of the whole model: 0 for the rows that did not occur."""
-    table, z, _ = vocabulary_names(recipe)
-    expanded = dict(grads)
-    shapes = {table: matrices(recipe)[table].shape} | {n: g.shape for n, g in groups(recipe).items() if n == z}
-    for name in grads:
-        for stem, shape in shapes.items():
-            if is_of(name, (stem,)):
-                expanded[name] = np.zeros(shape, dtype=grads[name].dtype)
-                expanded[name][rows] = grads[name]
-    return expanded
+def expand_rows(gradient: Array, rows: Array, shape: Shape) -> Array:
+    """The gradient of the whole table or z: 0 for the rows that did not occur."""
+    whole = array_module(gradient).zeros(shape, dtype=gradient.dtype)
+    whole[rows] = gradient
+    return whole

@@ -39,9 +39,11 @@ def device_engine(threads: int) -> Engine:
 
 
 def add_kl(
-    mu: Array, log_sigma: Array, dmu: Array, dlog_sigma: Array, *, prior: str, **options: Any
+    mu: Array, log_sigma: Array, dmu: Array, dlog_sigma: Array, *, prior: str, rows: None = None, **options: Any
 ) -> tuple[Array, Array, Array]:
     """As ``engine.add_kl``, into dmu and dlog_sigma themselves where they are contiguous."""
+    if rows is not None:
+        raise ValueError("rows: expected None; this engine computes with the whole vocabulary")
     if prior not in PRIORS:
         return engine.add_kl(mu, log_sigma, dmu, dlog_sigma, prior=prior, **options)
     xp = array_module(mu)

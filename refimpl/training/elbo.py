@@ -20,7 +20,7 @@ from refimpl.bayes.kl import KL_DIVERGENCES
 from refimpl.models.layers import Layers
 from refimpl.models.network import NetworkOutputs, States, network_backward, network_forward
 from refimpl.models.objective import objective_backward, objective_forward
-from refimpl.models.occurring import expand_grads, restrict_params, restrict_recipe
+from refimpl.models.occurring import expand_rows, restrict_params, restrict_recipe, vocabulary_names
 from refimpl.models.parameters import Params, priors
 from refimpl.models.recipe import Recipe
 from refimpl.models.sample import Noise, sample_backward, sample_forward
@@ -97,9 +97,7 @@ def elbo_step(
     if batch.mask is not None and recipe.task == "language_model":
         raise ValueError("batch.mask: a language model scores every step, so it takes no padding; cut the text instead")
     nll, grads, outputs = _likelihood(params, drawn, batch, recipe, states, rows, engine.layers)
-    penalty, dpenalty = _l2(params, recipe, l2, n_terms)
-    for name, dmu in dpenalty.items():
-        grads[name] = grads[name] + dmu
+    table, z, _ = vocabulary_names(recipe)
     kl_by_name: dict[str, Array] = {}
     for name, prior in priors(recipe).items():
         mu, log_sigma = f"{name}.mu", f"{name}.log_sigma"
@@ -111,7 +109,13 @@ def elbo_step(
             prior=prior,
             log_alpha_clip=recipe.log_alpha_clip,
             scale=kl_weight / n_terms,
+            rows=rows if name in (table, z) else None,
         )
+    if rows is not None and table in grads:  # a deterministic table has no KL, and its gradient is still of the rows
+        grads[table] = expand_rows(grads[table], rows, params[table].shape)
+    penalty, dpenalty = _l2(params, recipe, l2, n_terms)
+    for name, dmu in dpenalty.items():
+        grads[name] = grads[name] + dmu
     kl = sum(kl_by_name.values(), 0.0)
     total = nll + kl_weight * kl / n_terms + penalty  # [ELBO.F1]
     ordered = {name: grads[name] for name in params}
@@ -127,8 +131,7 @@ def _likelihood(
     rows: Array | None,
     layers: Layers,
 ) -> tuple[Array, Params, NetworkOutputs]:
-    """Mean NLL, its gradient and the network's outputs, by the rows of the vocabulary if they are given."""
-    whole = recipe
+    """Mean NLL, its gradient and the network's outputs; of the vocabulary, those of the rows if they are given."""
     if rows is not None:
         params, recipe = restrict_params(params, recipe, rows), restrict_recipe(recipe, rows)
     weights, sample_cache = sample_forward(params, drawn, recipe, layers=layers)
@@ -137,7 +140,7 @@ def _likelihood(
     dlogits = objective_backward(1.0, objective_cache, layers=layers)
     dweights = network_backward(dlogits, network_cache, layers=layers)
     grads = sample_backward(dweights, sample_cache, layers=layers)
-    return nll, grads if rows is None else expand_grads(grads, whole, rows), outputs
+    return nll, grads, outputs
 
 
 def dropout_rates(recipe: Recipe) -> dict[str, float]:

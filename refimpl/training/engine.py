@@ -12,6 +12,7 @@ from refimpl import noise
 from refimpl.arrays import Array
 from refimpl.bayes.kl import KL_DIVERGENCES
 from refimpl.models.layers import REFERENCE_LAYERS, Layers
+from refimpl.models.occurring import expand_rows
 from refimpl.training.adam import AdamState, adam_update
 from refimpl.training.clipping import clip_by_global_norm
 
@@ -21,8 +22,8 @@ Arrays = dict[str, Array]
 class Engine(NamedTuple):
     """The functions of a training step.
 
-    add_kl(mu, log_sigma, dmu, dlog_sigma, *, prior, log_alpha_clip, scale) -> (kl, dmu, dlog_sigma): the KL in nats,
-    and the gradients with scale times its own added.
+    add_kl(mu, log_sigma, dmu, dlog_sigma, *, prior, log_alpha_clip, scale, rows) -> (kl, dmu, dlog_sigma): the KL in
+    nats, and the gradients with scale times its own added; dmu and dlog_sigma are given for some rows, or (None) all.
     update(params, grads, adam, *, clip_norm, learning_rate) -> (params, adam): clipping and Adam.
     step(): a context in which one step is computed. keep(params): parameters that the next steps leave as they are.
     occurring_rows: whether only the rows of the vocabulary that occur in a batch are drawn and computed with.
@@ -49,8 +50,11 @@ def add_kl(
     prior: str,
     log_alpha_clip: float | None,
     scale: float,
+    rows: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """The reference's: KL summed in float64 (complex128), and new gradients. Equations: ELBO.B1."""
+    if rows is not None:
+        dmu, dlog_sigma = (expand_rows(gradient, rows, mu.shape) for gradient in (dmu, dlog_sigma))
     divergence = KL_DIVERGENCES[prior]
     options = {"log_alpha_clip": log_alpha_clip} if divergence.clips else {}
     terms, cache = divergence.forward(mu, log_sigma, **options)

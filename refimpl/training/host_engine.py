@@ -38,11 +38,25 @@ def host_engine(workspace: Workspace, threads: int) -> Engine:
 
 
 def add_kl(
-    mu: Array, log_sigma: Array, dmu: Array, dlog_sigma: Array, *, workspace: Workspace, **options: Any
+    mu: Array,
+    log_sigma: Array,
+    dmu: Array,
+    dlog_sigma: Array,
+    *,
+    workspace: Workspace,
+    rows: Array | None = None,
+    **options: Any,
 ) -> tuple[Array, Array, Array]:
-    """As ``engine.add_kl``, into dmu and dlog_sigma themselves where they are contiguous."""
-    dmu, dlog_sigma = np.ascontiguousarray(dmu), np.ascontiguousarray(dlog_sigma)
-    return fast_kl.add_kl(mu, log_sigma, dmu, dlog_sigma, workspace=workspace, **options), dmu, dlog_sigma
+    """As ``engine.add_kl``, into dmu and dlog_sigma themselves where they are contiguous; of rows, into lent memory."""
+    if rows is None:
+        dmu, dlog_sigma = np.ascontiguousarray(dmu), np.ascontiguousarray(dlog_sigma)
+        kl = fast_kl.add_kl(mu, log_sigma, dmu, dlog_sigma, add=True, workspace=workspace, **options)
+        return kl, dmu, dlog_sigma
+    whole = [workspace.empty(mu.shape, mu.dtype) for _ in range(2)]
+    kl = fast_kl.add_kl(mu, log_sigma, *whole, add=False, workspace=workspace, **options)
+    for gradient, of_rows in zip(whole, (dmu, dlog_sigma), strict=True):
+        gradient[rows] += of_rows
+    return kl, whole[0], whole[1]
 
 
 def update(

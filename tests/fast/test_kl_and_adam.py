@@ -4,6 +4,8 @@
 [CLIP.F1] [CLIP.F2] [ADAM.F1] [ADAM.F2] [ADAM.F4].
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from refimpl.bayes.kl import KL_DIVERGENCES
 from refimpl.fast import blocks
 from refimpl.fast.workspace import Workspace
+from refimpl.models.occurring import expand_rows
 from refimpl.training import engine, host_engine
 from refimpl.training.adam import AdamState
 from tests.fast.twins import BOUND, distance, drawer
@@ -54,6 +57,19 @@ def test_add_kl(prior, clip, shape, dtype, count, seed):
 
 def test_every_divergence_is_met():
     assert {prior for prior, _ in CASES} == KL_DIVERGENCES.keys()
+
+
+@pytest.mark.parametrize(("prior", "clip"), CASES)
+@pytest.mark.parametrize("add_kl", [engine.add_kl, partial(host_engine.add_kl, workspace=Workspace())])
+def test_gradients_of_some_rows_are_put_in_their_place(prior, clip, add_kl):
+    draw, rows = drawer(1), np.array([0, 3, 4])
+    mu, log_sigma = draw("mu", 9, 4), -1.0 + np.minimum(0.0, np.log(np.abs(draw("mu", 9, 4))))
+    dmu, dlog_sigma = draw("dmu", 3, 4), draw("ds", 3, 4)
+    keywords = {"prior": prior, "log_alpha_clip": clip, "scale": 0.3}
+    whole = [expand_rows(gradient, rows, mu.shape) for gradient in (dmu, dlog_sigma)]
+    expected = engine.add_kl(mu, log_sigma, *whole, **keywords)
+    kl, *grads = add_kl(mu, log_sigma, dmu, dlog_sigma, rows=rows, **keywords)
+    assert distance((np.float64(expected[0]), *expected[1:]), (np.float64(kl), *grads)) <= BOUND["float64"]
 
 
 @pytest.mark.parametrize("clip", [0.0, -1.0, 51.0, float("nan")])
