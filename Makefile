@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PYTEST_ARGS ?=
 AUDIT_ARGS ?= --out build/audit
+GPU_ARGS ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # An interpreter that was named is the only one tried; otherwise other names of the supported versions are tried too.
@@ -21,10 +22,10 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help test audit lint format clean
+.PHONY: help test audit devices gpu gpu-dry lint format clean
 
 help: ## this list
-	@sed -n 's/^\([a-z][a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
 	    printf '  make %-8s %s\n' "$$name" "$$what"; done
 
 test: lint ## ruff, mypy --strict and the test suite (WORKERS=2, PYTEST_ARGS=...)
@@ -32,6 +33,21 @@ test: lint ## ruff, mypy --strict and the test suite (WORKERS=2, PYTEST_ARGS=...
 
 audit: $(VENV)/.installed ## every check on the embedded defaults, report in build/audit (AUDIT_ARGS=...)
 	$(BIN)/refimpl audit $(AUDIT_ARGS)
+
+devices: $(VENV)/.installed-test ## the unit suite on read-only arrays and on the stand-in for CuPy, without a GPU
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --device readonly
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --device strict
+
+# An interpreter that has CuPy is used as it is, so that a machine without a network can run this.
+gpu: ## all that needs an NVIDIA GPU, record in validation/benchmarks (PYTHON=..., GPU_ARGS=...)
+	@if "$(PYTHON)" -c 'import cupy' 2>/dev/null; then \
+	    "$(PYTHON)" -m validation.gpu $(GPU_ARGS); \
+	else \
+	    $(MAKE) --no-print-directory $(VENV)/.installed-gpu && $(BIN)/python -m validation.gpu $(GPU_ARGS); \
+	fi
+
+gpu-dry: $(VENV)/.installed-test ## the same on the stand-in for CuPy, at tiny sizes, record in build/gpu (GPU_ARGS=...)
+	$(ONE_THREAD) $(BIN)/python -m validation.gpu --dry $(GPU_ARGS)
 
 lint: $(VENV)/.installed-test ## ruff check, ruff format --check, mypy --strict
 	$(BIN)/python -m ruff check .
@@ -63,3 +79,7 @@ $(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python
 $(VENV)/.installed-test: pyproject.toml setup.py | $(BIN)/python
 	$(PIP_INSTALL) -e '.[test]'
 	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-gpu: pyproject.toml setup.py | $(BIN)/python
+	$(PIP_INSTALL) -e '.[test,cuda13]'
+	@touch $(VENV)/.installed $(VENV)/.installed-test $@

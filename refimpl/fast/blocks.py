@@ -5,7 +5,7 @@ import numpy as np
 from refimpl.arrays import Array
 
 BLOCK = 1 << 15  # numbers; with one thread: below, the calls cost more than the cache saves
-SHARED_BLOCK = 1 << 16  # with several: a longer pass makes up for handing over the interpreter's lock
+SHARED_BLOCK = 1 << 17  # with several: a longer pass makes up for handing over the interpreter's lock
 
 
 def block_length(threads: int) -> int:

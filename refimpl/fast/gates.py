@@ -6,14 +6,14 @@ from refimpl.arrays import Array
 from refimpl.layers.activations import HARD_SIGMOID_OFFSET, HARD_SIGMOID_SLOPE
 
 
-def activate(a: Array, b: Array, kind: str, g: int | None) -> None:
+def activate(a: Array, minus_b: Array, kind: str, g: int | None) -> None:
     """Turn preactivations into gates, a <- s(a + b); tanh(a + b) at index g of the first axis, if there is one.
 
     One exponential serves sigmoid and tanh: tanh(a) = 2 s(2 a) - 1. Its error is absolute, a rounding of 1, as that of
     the reference's sigmoid.
     """
     if kind == "hard_sigmoid":
-        a += b
+        a -= minus_b
         if g is not None:
             np.tanh(a[g], out=a[g])
         for gates in (a,) if g is None else (a[:g], a[g + 1 :]):
@@ -21,8 +21,7 @@ def activate(a: Array, b: Array, kind: str, g: int | None) -> None:
             gates += HARD_SIGMOID_OFFSET
             np.clip(gates, 0.0, 1.0, out=gates)
         return
-    a += b
-    np.negative(a, out=a)
+    np.subtract(minus_b, a, out=a)
     if g is not None:
         a[g] *= 2.0
     np.exp(a, out=a)  # may overflow to infinity: its reciprocal is then 0, as it should be

@@ -25,7 +25,8 @@ from refimpl.layers.lstm_recurrence import (
 from refimpl.layers.lstm_recurrence import recurrence_backward as reference_backward
 from refimpl.layers.lstm_recurrence import recurrence_forward as reference_forward
 
-SHARE = 1 << 13  # numbers of h that a thread has in a step at least: below, handing over costs more than it brings
+SHARE = 1 << 12  # numbers of h that a thread has in a step at least: below, handing over costs more than it brings
+LARGEST_SHARED = 512  # H above which the products are left whole: for BLAS many rows are worth more than a thread
 
 
 def recurrence_forward(
@@ -83,7 +84,7 @@ def recurrence_backward(
 
 def _shares(cache: FastRecurrenceCache, workspace: Workspace) -> list[slice]:
     _, _, batch, size = cache.gates.shape
-    return workspace.shares(batch, least=-(-SHARE // size))
+    return workspace.shares(batch, least=-(-SHARE // size), threads=workspace.product_threads)
 
 
 def _dW_h(cache: FastRecurrenceCache, workspace: Workspace) -> Array:

@@ -26,3 +26,15 @@ def normal(
 
     workspace.run(fill, workspace.shares(len(pairs), LEAST_PAIRS))
     return pairs.reshape(-1)[:count].reshape(shape)
+
+
+def normal_rows(draw: noise.Draw, rows: Array, shape: Shape, dtype: str, *, workspace: Workspace) -> Array:
+    """As ``noise.normal_rows`` on the host, for ascending rows; the array is lent."""
+    out = workspace.empty((len(rows), *shape[1:]), dtype)
+
+    def fill(part: slice) -> None:
+        out[part] = noise.normal_rows(draw, rows[part], shape, dtype)
+
+    least = max(1, LEAST_PAIRS // max(1, math.prod(shape[1:])))
+    workspace.run(fill, workspace.shares(len(rows), least))
+    return out

@@ -17,7 +17,7 @@ NEGLIGIBLE = 1e-24  # a float32 cotangent below this is set to 0 before it becom
 def forward_steps(cache: FastRecurrenceCache, scratch: Array, part: slice) -> None:
     """Fill h, c, gates and tanh_c. scratch: (B, 4, H). Equations: LSTM.F3-F10."""
     (W_h, b, p), m, mask = cache.params, cache.multipliers, cache.mask
-    W, b = product_weights(W_h, cache.h_in), b[:, None, :]
+    W, minus_b = product_weights(W_h, cache.h_in), -b[:, None, :]
     z = None if m.gates is None else m.gates[part].transpose(1, 0, 2)
     pre = scratch[part]  # (B, 4, H)
     work = pre.reshape(4, len(pre), -1)  # the same memory, free once the product has been added
@@ -31,18 +31,18 @@ def forward_steps(cache: FastRecurrenceCache, scratch: Array, part: slice) -> No
             u += product
             np.multiply(u, z, out=a)
         if p is None:
-            activate(a, b, cache.kind, 2)  # [LSTM.F4] [LSTM.F6]
+            activate(a, minus_b, cache.kind, 2)  # [LSTM.F4] [LSTM.F6]
         else:
             np.multiply(p[:2, None], c_prev, out=work[:2])
             a[:2] += work[:2]  # [LSTM.F5]
-            activate(a[:3], b[:3], cache.kind, 2)
+            activate(a[:3], minus_b[:3], cache.kind, 2)
         np.multiply(a[1], c_prev, out=c)
         np.multiply(a[0], a[2], out=work[0])
         c += work[0]  # [LSTM.F7]
         if p is not None:
             np.multiply(p[2], c if cache.peephole_output == "c" else c_prev, out=work[0])
             a[3] += work[0]  # [LSTM.F8]
-            activate(a[3:], b[3:], cache.kind, None)
+            activate(a[3:], minus_b[3:], cache.kind, None)
         np.tanh(c, out=tanh_c)
         np.multiply(a[3], tanh_c, out=h)  # [LSTM.F9]
         if m.h_out is not None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from refimpl.arrays import Array, Shape
+from refimpl.arrays import Array, Shape, check_choice
 
 SMALLEST = 1 << 12  # bytes; smaller requests get a block of this size
 LEAST_PRODUCT = 1 << 21  # multiplications of a part of a product that is worth a thread
@@ -24,14 +24,17 @@ STEPS = 8  # sizes of blocks between two powers of two: a block is at most one e
 class Workspace:
     """Blocks of memory by size, and threads for work that splits.
 
-    threads: how many threads share the work; 1 for the caller's alone. blas_threads: how many BLAS has in a step.
-    One of the two is 1: the threads of BLAS wait for work by spinning, on the processors that the others need.
+    threads: how many threads share the passes over large arrays; 1 for the caller's alone.
+    products: who shares out matrix products and the objects of a recurrence: "threads", these threads, and BLAS has one
+    in each; or "blas", BLAS with as many threads of its own.
     """
 
-    def __init__(self, threads: int = 1, *, blas_threads: int = 1) -> None:
-        if threads < 1 or blas_threads < 1 or min(threads, blas_threads) > 1:
-            raise ValueError(f"threads: expected at least 1, and 1 of them or of BLAS, got {threads}, {blas_threads}")
-        self.threads, self._blas_threads = threads, blas_threads
+    def __init__(self, threads: int = 1, *, products: str = "threads") -> None:
+        check_choice("products", products, ("threads", "blas"))
+        if threads < 1:
+            raise ValueError(f"threads: expected at least 1, got {threads!r}")
+        self.threads = threads
+        self.product_threads, self._blas_threads = (threads, 1) if products == "threads" else (1, threads)
         self._free: dict[int, list[Array]] = {}
         self._lent: list[Array] = []
         self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
@@ -66,9 +69,9 @@ class Workspace:
         for other in waiting:
             other.result()
 
-    def shares(self, count: int, least: int = 1) -> list[slice]:
-        """range(count) in one part for each thread, or in fewer: a part has at least ``least``."""
-        parts = max(1, min(self.threads, count // max(least, 1)))
+    def shares(self, count: int, least: int = 1, *, threads: int | None = None) -> list[slice]:
+        """range(count) in one part for each thread (None: of all), or in fewer: a part has at least ``least``."""
+        parts = max(1, min(self.threads if threads is None else threads, count // max(least, 1)))
         edges = [count * i // parts for i in range(parts + 1)]
         return [slice(a, b) for a, b in pairwise(edges)]
 
@@ -92,9 +95,10 @@ class Workspace:
         self.run(blocks, shares)
 
     def matmul(self, a: Array, b: Array, out: Array) -> None:
-        """out = a b for matrices, rows of out shared out to the threads."""
+        """out = a b for matrices, rows of out shared out to the threads that have products."""
         least = max(1, LEAST_PRODUCT // max(1, a.shape[1] * b.shape[1]))
-        self.run(lambda part: np.matmul(a[part], b, out=out[part]), self.shares(len(a), least))
+        shares = self.shares(len(a), least, threads=self.product_threads)
+        self.run(lambda part: np.matmul(a[part], b, out=out[part]), shares)
 
 
 def _quiet(task: Callable[[slice], None], part: slice) -> None:

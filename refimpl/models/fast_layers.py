@@ -37,4 +37,5 @@ def fast_layers(workspace: Workspace) -> Layers:
         affine_lrt_backward=partial(affine_lrt_backward, workspace=workspace),
         softmax_cross_entropy_forward=partial(softmax_cross_entropy_forward, workspace=workspace),
         softmax_cross_entropy_backward=partial(softmax_cross_entropy_backward, workspace=workspace),
+        rows_first=True,
     )

@@ -20,7 +20,11 @@ Function = Callable[..., Any]
 
 
 class Layers(NamedTuple):
-    """Every hot function of a model; a twin's cache goes to the twin's backward function."""
+    """Every hot function of a model; a twin's cache goes to the twin's backward function.
+
+    rows_first: where embedded tokens go into a recurrent layer as they are, W_x multiplies each row of the embedding
+    once, before the look-up, and not each occurrence after it: (E W_x)[ids] for E[ids] W_x.
+    """
 
     gaussian_weights_forward: Function
     gaussian_weights_backward: Function
@@ -38,6 +42,7 @@ class Layers(NamedTuple):
     affine_lrt_backward: Function
     softmax_cross_entropy_forward: Function
     softmax_cross_entropy_backward: Function
+    rows_first: bool
 
 
 REFERENCE_LAYERS = Layers(
@@ -57,4 +62,5 @@ REFERENCE_LAYERS = Layers(
     affine_lrt_backward,
     softmax_cross_entropy_forward,
     softmax_cross_entropy_backward,
+    rows_first=False,
 )

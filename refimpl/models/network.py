@@ -4,7 +4,7 @@ Nothing is drawn and no formula is differentiated here: layers are put together,
 cotangents are added in one visible line.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from refimpl.arrays import Array, array_module
 from refimpl.bayes.local_reparam import AffineLRTCache, AffineLRTParams
@@ -19,7 +19,13 @@ from refimpl.layers.lstm_recurrence import LSTMOutputs, LSTMState
 from refimpl.layers.scale import ScaleCache, scale_backward, scale_forward
 from refimpl.models.layers import REFERENCE_LAYERS, Layers
 from refimpl.models.recipe import Recipe, Recurrent
-from refimpl.models.recurrent_layer import RecurrentLayerCache, recurrent_layer_backward, recurrent_layer_forward
+from refimpl.models.recurrent_layer import (
+    EmbeddedTokens,
+    RecurrentLayerCache,
+    RowsInputCache,
+    recurrent_layer_backward,
+    recurrent_layer_forward,
+)
 from refimpl.models.sample import LRTWeight, Weights
 
 States = tuple[LSTMState, ...]  # one for each recurrent layer
@@ -39,7 +45,7 @@ class HeadCache(NamedTuple):
 class NetworkCache(NamedTuple):
     recipe: Recipe
     carried: bool  # the initial states were given: no gradient flows into them
-    embedding: EmbeddingStepCache | None
+    embedding: EmbeddingStepCache | None  # also None where the first layer looks the tokens up
     layers: tuple[RecurrentLayerCache, ...]
     head: HeadCache
 
@@ -67,8 +73,10 @@ def network_forward(
     Errors: ValueError on another number of states; else those of the layers.
     """
     embedding_cache = None
-    x = ids
-    if recipe.embedding is not None:
+    x: Array | EmbeddedTokens = ids
+    if _rows_first(ids, weights, recipe, layers):
+        x = EmbeddedTokens(ids, weights["embedding.W"])
+    elif recipe.embedding is not None:
         x, embedding_cache = _embedding_step_forward(ids, weights, layers)
     carried = states is not None
     states = initial_states(weights, recipe, ids.shape[1]) if states is None else states
@@ -104,9 +112,24 @@ def network_backward(dlogits: Array, cache: NetworkCache, *, layers: Layers = RE
         dweights |= dlayer
         if layer.trainable_state:
             dweights |= _initial_state_grads(dstate, layer, cache.carried)
-    if cache.embedding is not None:
+    if isinstance(cache.layers[0].input, RowsInputCache):
+        dweights["embedding.W"] = dx
+    elif cache.embedding is not None:
         dweights |= _embedding_step_backward(dx, cache.embedding, layers)
     return dweights
+
+
+def _rows_first(ids: Array, weights: Weights, recipe: Recipe, layers: Layers) -> bool:
+    """Whether W_x can and should multiply the rows of the embedding: one of each for all objects, nothing in between."""
+    if not layers.rows_first or recipe.embedding is None:
+        return False
+    first = recipe.layers[0].name
+    E: Any = weights["embedding.W"]
+    W_x: Any = weights[f"{first}.W_x"]
+    between = {"embedding.z", "embedding.dropout", f"{first}.z_x", f"{first}.dropout_x"} & weights.keys()
+    if between or isinstance(W_x, LRTWeight):
+        return False
+    return bool(E.ndim == 2 and W_x.ndim == 3 and len(E) < ids.size)
 
 
 def initial_states(weights: Weights, recipe: Recipe, batch: int) -> States:

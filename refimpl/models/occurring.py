@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl import noise
 from refimpl.arrays import Array, Shape, array_module, check_ids
 from refimpl.models.parameters import Params, matrices
 from refimpl.models.recipe import Recipe
@@ -88,6 +87,7 @@ def draw_occurring(
     dtype: str,
     normal: Callable[..., Array],
     bernoulli: Callable[..., Array],
+    normal_rows: Callable[..., Array],
 ) -> Noise:
     """``restrict_noise(draw_noise(...))``, without drawing the rows of the table that do not occur."""
     table, _, _ = vocabulary_names(recipe)
@@ -101,7 +101,7 @@ def draw_occurring(
     draw = noise_draw(table, seed, step)
     estimator = matrices(recipe)[table].weight.estimator
     if estimator == "rt":
-        restricted[table] = noise.normal_rows(draw, rows, shape, dtype)
+        restricted[table] = normal_rows(draw, rows, shape, dtype)
     else:
         eps = normal(draw, shape, dtype)
         restricted[table] = eps[:, rows] if estimator == "rt_object" else eps

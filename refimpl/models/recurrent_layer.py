@@ -18,7 +18,22 @@ from refimpl.models.layers import Layers
 from refimpl.models.recipe import Recurrent
 from refimpl.models.sample import LRTWeight, Weights
 
-InputCache: TypeAlias = "GateInputCache | TokenInputCache | AffineLRTCache"
+
+class EmbeddedTokens(NamedTuple):
+    """Tokens and their embedding, not looked up yet."""
+
+    ids: Array  # (T, B)
+    W: Array  # (V, E)
+
+
+class RowsInputCache(NamedTuple):
+    """Of the product of every row with W_x, and of the look-up after it."""
+
+    rows: GateInputCache
+    tokens: TokenInputCache
+
+
+InputCache: TypeAlias = "GateInputCache | TokenInputCache | RowsInputCache | AffineLRTCache"
 
 
 class RecurrentLayerCache(NamedTuple):
@@ -38,7 +53,7 @@ def one_hot(ids: Array, count: int, like: Array) -> Array:
 
 
 def recurrent_layer_forward(
-    x: Array,
+    x: Array | EmbeddedTokens,
     weights: Weights,
     layer: Recurrent,
     state: LSTMState,
@@ -46,13 +61,17 @@ def recurrent_layer_forward(
     var_floor: float,
     layers: Layers,
 ) -> tuple[LSTMOutputs, RecurrentLayerCache]:
-    """x is token ids (T, B) or dense (T, B, D); weights are looked up by the layer's name."""
+    """x is token ids (T, B), dense (T, B, D), or embedded tokens; weights are looked up by the layer's name."""
     w: dict[str, Any] = {key.removeprefix(f"{layer.name}."): value for key, value in weights.items()}
     W_x, z_x, mask_x = w["W_x"], w.get("z_x"), w.get("dropout_x")
     scaled = None
     u: Array
     input_cache: InputCache
-    if isinstance(W_x, LRTWeight):
+    if isinstance(x, EmbeddedTokens):
+        rows, rows_cache = layers.gate_input_forward(x.W[None], W_x)
+        u, tokens_cache = layers.token_input_forward(x.ids, rows[0])
+        input_cache = RowsInputCache(rows_cache, tokens_cache)
+    elif isinstance(W_x, LRTWeight):
         x = one_hot(x, len(W_x.mu), W_x.mu) if x.ndim == 2 else x
         if z_x is not None:
             x, scaled = scale_forward(x, z_x)
@@ -77,12 +96,19 @@ def recurrent_layer_forward(
 def recurrent_layer_backward(
     doutputs: LSTMOutputs, cache: RecurrentLayerCache, layer: Recurrent, layers: Layers
 ) -> tuple[Array | None, Weights, LSTMState]:
-    """dx (None for token ids), gradients of the layer's weights by name, and of its initial state."""
+    """dx, gradients of the layer's weights by name, and of its initial state.
+
+    dx is None for token ids, and the gradient of the embedding for embedded tokens.
+    """
     du, dparams, dstate, dmultipliers = layers.recurrence_backward(doutputs, cache.recurrence)
     dx: Array | None = None
     dz_x: Array | None = None
     dW_x: Array | LRTWeight
-    if isinstance(cache.input, AffineLRTCache):
+    if isinstance(cache.input, RowsInputCache):
+        drows, _ = layers.token_input_backward(du, cache.input.tokens)
+        dembedding, dW_x, _ = layers.gate_input_backward(drows[None], cache.input.rows)
+        dx = dembedding[0]
+    elif isinstance(cache.input, AffineLRTCache):
         dx, lrt = layers.affine_lrt_backward(du, cache.input)
         dW_x = LRTWeight(lrt.mu, lrt.log_sigma, None)
         if cache.scaled is not None:

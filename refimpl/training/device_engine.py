@@ -30,6 +30,7 @@ def device_engine(threads: int) -> Engine:
         ),
         normal=cuda_noise.normal,
         bernoulli=cuda_noise.bernoulli,
+        normal_rows=cuda_noise.normal_rows,
         add_kl=add_kl,
         update=update,
         step=nullcontext,

@@ -34,6 +34,7 @@ class Engine(NamedTuple):
     layers: Layers
     normal: Callable[..., Array]
     bernoulli: Callable[..., Array]
+    normal_rows: Callable[..., Array]
     add_kl: Callable[..., tuple[Array, Array, Array]]
     update: Callable[..., tuple[Arrays, AdamState]]
     step: Callable[[], AbstractContextManager[Any]]
@@ -77,6 +78,7 @@ REFERENCE = Engine(
     layers=REFERENCE_LAYERS,
     normal=noise.normal,
     bernoulli=noise.bernoulli,
+    normal_rows=noise.normal_rows,
     add_kl=add_kl,
     update=update,
     step=nullcontext,

@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from refimpl.arrays import check_choice
-from refimpl.fast.lstm_recurrence import SHARE
+from refimpl.fast.lstm_recurrence import LARGEST_SHARED, SHARE
 from refimpl.fast.workspace import Workspace
 from refimpl.models.recipe import Recipe
 from refimpl.training.device_engine import device_engine
@@ -21,8 +21,8 @@ ENGINES = ("fast", "reference")
 def make_engine(name: str, recipe: Recipe, batch: int, *, threads: int | None = None, xp: ModuleType = np) -> Engine:
     """The engine of that name for a model and its number of objects a step.
 
-    threads: processors to use; None for all that this process may use. Where a step of the recurrence is large enough
-    to be shared out, the threads are the engine's and BLAS has one in each of them; else BLAS has them.
+    threads: processors to use; None for all that this process may use. Whether a step of the recurrence is shared out
+    by objects, or left whole for the threads of BLAS, is decided by its size.
     xp: numpy, or the module of a CUDA device.
     Errors: ValueError on an unknown name or a number of threads below 1.
     """
@@ -34,8 +34,9 @@ def make_engine(name: str, recipe: Recipe, batch: int, *, threads: int | None = 
         return REFERENCE._replace(threads=count, step=partial(threadpool_limits, count, user_api="blas"))
     if xp is not np:
         return device_engine(count)
-    shared = batch * max(layer.size for layer in recipe.layers) >= 2 * SHARE
-    return host_engine(Workspace(count if shared else 1, blas_threads=1 if shared else count), count)
+    size = max(layer.size for layer in recipe.layers)
+    shared = batch * size >= 2 * SHARE and size <= LARGEST_SHARED
+    return host_engine(Workspace(count, products="threads" if shared else "blas"))
 
 
 def available_processors() -> int:

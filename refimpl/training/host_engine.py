@@ -13,7 +13,7 @@ from refimpl import noise
 from refimpl.arrays import Array
 from refimpl.fast import adam as fast_adam
 from refimpl.fast import kl as fast_kl
-from refimpl.fast.noise import normal
+from refimpl.fast.noise import normal, normal_rows
 from refimpl.fast.workspace import Workspace
 from refimpl.models.fast_layers import fast_layers
 from refimpl.training.adam import BETA1, BETA2, EPSILON, AdamState, check_update, corrected_rate
@@ -21,14 +21,15 @@ from refimpl.training.clipping import LASAGNE_NORM_EPSILON, check_limit
 from refimpl.training.engine import Arrays, Engine
 
 
-def host_engine(workspace: Workspace, threads: int) -> Engine:
-    """Twins on one workspace; threads is what the record of a run says."""
+def host_engine(workspace: Workspace) -> Engine:
+    """Twins on one workspace."""
     return Engine(
         name="fast",
-        threads=threads,
+        threads=workspace.threads,
         layers=fast_layers(workspace),
         normal=partial(normal, workspace=workspace),
         bernoulli=noise.bernoulli,
+        normal_rows=partial(normal_rows, workspace=workspace),
         add_kl=partial(add_kl, workspace=workspace),
         update=partial(update, workspace=workspace),
         step=workspace.step,

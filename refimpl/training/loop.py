@@ -229,7 +229,11 @@ def _draw(setup: Setup, batch: Batch, step: int) -> tuple[Array | None, Array, N
     found = occurring(batch.x, recipe.vocabulary) if engine.occurring_rows else None
     if found is None:
         return None, batch.x, draw_noise(recipe, *batch.x.shape, xp=setup.xp, **options)
-    return found.rows, found.places, draw_occurring(recipe, found.rows, *batch.x.shape, **options)
+    return (
+        found.rows,
+        found.places,
+        draw_occurring(recipe, found.rows, *batch.x.shape, normal_rows=engine.normal_rows, **options),
+    )
 
 
 def _explain(setup: Setup, state: State, batches: list[Batch], epoch: int) -> None:

@@ -31,3 +31,14 @@ def test_pairs_from_anywhere(dtype, first):
 def test_another_device_is_refused():
     with pytest.raises(ValueError, match="xp: expected numpy"):
         fast_noise.normal(noise.Draw(1, "s"), (2,), "float32", pytest, workspace=Workspace())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("trailing", [(3,), (2, 4), ()])
+def test_rows_are_the_same_bits(monkeypatch, dtype, threads, trailing):
+    monkeypatch.setattr(fast_noise, "LEAST_PAIRS", 1)
+    draw, rows, shape = noise.Draw(3, "stream", 4), np.array([0, 1, 5, 17, 18]), (20, *trailing)
+    found = fast_noise.normal_rows(draw, rows, shape, dtype, workspace=Workspace(threads))
+    assert np.array_equal(found, noise.normal(draw, shape, dtype)[rows])
+    assert found.dtype == dtype

@@ -79,14 +79,21 @@ def blas_threads():
 
 def test_blas_has_its_number_of_threads_in_a_step_and_what_it_had_afterwards():
     with threadpool_limits(1, user_api="blas"):
-        with Workspace(1, blas_threads=2).step():
+        with Workspace(2, products="blas").step():
             assert blas_threads() == {2}
         assert blas_threads() == {1}
     with threadpool_limits(2, user_api="blas"), Workspace(2).step():
         assert blas_threads() == {1}
 
 
-@pytest.mark.parametrize(("threads", "blas"), [(0, 1), (1, 0), (2, 2)])
-def test_numbers_of_threads_that_do_not_go_together(threads, blas):
-    with pytest.raises(ValueError, match="threads: expected at least 1"):
-        Workspace(threads, blas_threads=blas)
+def test_products_are_left_whole_where_blas_has_the_threads():
+    workspace = Workspace(3, products="blas")
+    assert (workspace.threads, workspace.product_threads) == (3, 1)
+    assert (Workspace(3).threads, Workspace(3).product_threads) == (3, 3)
+
+
+def test_what_is_not_a_number_of_threads():
+    with pytest.raises(ValueError, match="threads: expected at least 1, got 0"):
+        Workspace(0)
+    with pytest.raises(ValueError, match="products: expected one of 'threads', 'blas', got 'both'"):
+        Workspace(2, products="both")

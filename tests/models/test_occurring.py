@@ -86,7 +86,16 @@ def test_drawing_the_rows_alone_gives_the_numbers_of_drawing_all(recipe, dtype):
     rows = occurring(IDS, V).rows
     all_drawn = draw_noise(recipe, T, B, seed=1, step=2, dtype=dtype)
     drawn = draw_occurring(
-        recipe, rows, T, B, seed=1, step=2, dtype=dtype, normal=noise.normal, bernoulli=noise.bernoulli
+        recipe,
+        rows,
+        T,
+        B,
+        seed=1,
+        step=2,
+        dtype=dtype,
+        normal=noise.normal,
+        bernoulli=noise.bernoulli,
+        normal_rows=noise.normal_rows,
     )
     expected = restrict_noise(all_drawn, recipe, rows)
     assert drawn.keys() == expected.keys()

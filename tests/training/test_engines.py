@@ -183,10 +183,11 @@ def test_threads_are_those_asked_for(name):
     assert make_engine(name, recipe, B).threads == available_processors()
 
 
-@pytest.mark.parametrize(("batch", "share", "expected"), [(B, 1, 1), (B, 10_000, 3)])
-def test_blas_has_the_threads_where_a_step_is_too_small_to_share(monkeypatch, batch, share, expected):
+@pytest.mark.parametrize(("share", "largest", "expected"), [(1, 512, 1), (10_000, 512, 3), (1, 4, 3)])
+def test_blas_has_the_threads_where_a_step_is_too_small_to_share_or_too_wide(monkeypatch, share, largest, expected):
     monkeypatch.setattr(engines, "SHARE", share)
-    with make_engine("fast", MODELS["characters LCCL"], batch, threads=3).step():
+    monkeypatch.setattr(engines, "LARGEST_SHARED", largest)
+    with make_engine("fast", MODELS["characters LCCL"], B, threads=3).step():
         assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {expected}
 
 
