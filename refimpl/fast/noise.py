@@ -9,7 +9,7 @@ from refimpl import noise
 from refimpl.arrays import Array, Shape
 from refimpl.fast.workspace import Workspace
 
-LEAST_PAIRS = 1 << 14  # that are worth a thread
+LEAST_PAIRS = 1 << 16  # that are worth a thread
 
 
 def normal(

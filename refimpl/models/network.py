@@ -120,7 +120,7 @@ def network_backward(dlogits: Array, cache: NetworkCache, *, layers: Layers = RE
 
 
 def _rows_first(ids: Array, weights: Weights, recipe: Recipe, layers: Layers) -> bool:
-    """Whether W_x can and should multiply the rows of the embedding: one of each for all objects, nothing in between."""
+    """Whether W_x can and should multiply the rows of the embedding: both are shared, and nothing stands between."""
     if not layers.rows_first or recipe.embedding is None:
         return False
     first = recipe.layers[0].name
