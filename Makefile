@@ -22,14 +22,15 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help test audit devices gpu gpu-dry lint format clean
+.PHONY: help test audit devices nvrtc gpu gpu-dry lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
 	    printf '  make %-8s %s\n' "$$name" "$$what"; done
 
-test: lint ## ruff, mypy --strict and the test suite (WORKERS=2, PYTEST_ARGS=...)
+test: lint ## ruff, mypy --strict, the test suite, and the unit suite on devices (WORKERS=2, PYTEST_ARGS=...)
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory devices
 
 audit: $(VENV)/.installed ## every check on the embedded defaults, report in build/audit (AUDIT_ARGS=...)
 	$(BIN)/refimpl audit $(AUDIT_ARGS)
@@ -37,6 +38,13 @@ audit: $(VENV)/.installed ## every check on the embedded defaults, report in bui
 devices: $(VENV)/.installed-test ## the unit suite on read-only arrays and on the stand-in for CuPy, without a GPU
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --device readonly
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --device strict
+
+nvrtc: $(VENV)/.installed-test ## compile every CUDA kernel for sm_90, where NVIDIA's compiler can be installed
+	@if $(PIP_INSTALL) -e '.[test,nvrtc]'; then \
+	    $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) tests/fast/cuda tests/devices/test_cuda_on_cpu.py; \
+	else \
+	    echo "make: NVRTC's wheels could not be installed here; the kernels were not compiled for sm_90"; \
+	fi
 
 # An interpreter that has CuPy is used as it is, so that a machine without a network can run this.
 gpu: ## all that needs an NVIDIA GPU, record in validation/benchmarks (PYTHON=..., GPU_ARGS=...)
