@@ -5,7 +5,7 @@ from functools import partial
 from types import ModuleType
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from refimpl.arrays import check_choice
 from refimpl.fast.lstm_recurrence import LARGEST_SHARED, SHARE
@@ -21,15 +21,16 @@ ENGINES = ("fast", "reference")
 def make_engine(name: str, recipe: Recipe, batch: int, *, threads: int | None = None, xp: ModuleType = np) -> Engine:
     """The engine of that name for a model and its number of objects a step.
 
-    threads: processors to use; None for all that this process may use. Whether a step of the recurrence is shared out
+    threads: processors to use; None for as many as this process may use and BLAS was told to (OPENBLAS_NUM_THREADS and
+    the like, all if nothing was said). Whether a step of the recurrence is shared out
     by objects, or left whole for the threads of BLAS, is decided by its size.
     xp: numpy, or the module of a CUDA device.
     Errors: ValueError on an unknown name or a number of threads below 1.
     """
     check_choice("engine", name, ENGINES)
-    count = available_processors() if threads is None else threads
+    count = default_threads() if threads is None else threads
     if count < 1:
-        raise ValueError(f"threads: expected at least 1, or None for all processors, got {threads!r}")
+        raise ValueError(f"threads: expected at least 1, or None for all that may be used, got {threads!r}")
     if name == "reference":
         return REFERENCE._replace(threads=count, step=partial(threadpool_limits, count, user_api="blas"))
     if xp is not np:
@@ -37,6 +38,12 @@ def make_engine(name: str, recipe: Recipe, batch: int, *, threads: int | None = 
     size = max(layer.size for layer in recipe.layers)
     shared = batch * size >= 2 * SHARE and size <= LARGEST_SHARED
     return host_engine(Workspace(count, products="threads" if shared else "blas"))
+
+
+def default_threads() -> int:
+    """The least of the processors that this process may use and the threads that BLAS has been given."""
+    blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return min([available_processors(), *blas])
 
 
 def available_processors() -> int:
