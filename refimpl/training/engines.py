@@ -42,7 +42,7 @@ def make_engine(name: str, recipe: Recipe, batch: int, *, threads: int | None = 
 
 def default_threads() -> int:
     """The least of the processors that this process may use and the threads that BLAS has been given."""
-    blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    blas = [int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"]
     return min([available_processors(), *blas])
 
 
