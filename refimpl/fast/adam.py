@@ -13,6 +13,9 @@ from refimpl.fast.workspace import Workspace
 
 Arrays = dict[str, Array]
 
+FLUSH_INTERVAL = 64  # steps, in which beta1 = 0.9 takes a mean down by a factor of 850
+NEGLIGIBLE = 1e-32  # a float32 moment below this moves no weight, and 64 steps later would be denormal, which is slow
+
 
 def global_norm(grads: Arrays, *, workspace: Workspace) -> float:
     """The 2-norm of all entries together: blocks in their own dtype, their sum in float64. Equations: CLIP.F1."""
@@ -81,3 +84,20 @@ def _update(
     np.divide(m, work, out=work)
     work *= rate
     p -= work  # [ADAM.F4]
+
+
+def flush(moments: Arrays, *, workspace: Workspace) -> None:
+    """Set float32 moments that are negligible to 0, in place.
+
+    A weight whose gradient is exactly 0 (a pruned word that does not occur) would otherwise keep the smallest denormal
+    number as its mean for ever.
+    """
+    for moment in moments.values():
+        flat = moment.reshape(-1)
+        if flat.dtype != np.float32:
+            continue
+
+        def block(part: slice, flat: Array = flat) -> None:
+            np.copyto(flat[part], 0.0, where=np.abs(flat[part]) < NEGLIGIBLE)
+
+        workspace.by_blocks(flat.size, block_length(workspace.threads), block)

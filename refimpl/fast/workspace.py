@@ -18,13 +18,14 @@ from refimpl.arrays import Array, Shape, check_choice
 
 SMALLEST = 1 << 12  # bytes; smaller requests get a block of this size
 LEAST_PRODUCT = 1 << 21  # multiplications of a part of a product that is worth a thread
+MOST_THREADS = 4  # that share passes: more of them would mostly wait for the interpreter's lock
 STEPS = 8  # sizes of blocks between two powers of two: a block is at most one eighth larger than what was asked for
 
 
 class Workspace:
     """Blocks of memory by size, and threads for work that splits.
 
-    threads: how many threads share the passes over large arrays; 1 for the caller's alone.
+    threads: how many may be used. Passes over large arrays are shared by at most MOST_THREADS of them.
     products: who shares out matrix products and the objects of a recurrence: "threads", these threads, and BLAS has one
     in each; or "blas", BLAS with as many threads of its own.
     """
@@ -33,11 +34,11 @@ class Workspace:
         check_choice("products", products, ("threads", "blas"))
         if threads < 1:
             raise ValueError(f"threads: expected at least 1, got {threads!r}")
-        self.threads = threads
-        self.product_threads, self._blas_threads = (threads, 1) if products == "threads" else (1, threads)
+        self.asked, self.threads = threads, min(threads, MOST_THREADS)
+        self.product_threads, self._blas_threads = (self.threads, 1) if products == "threads" else (1, threads)
         self._free: dict[int, list[Array]] = {}
         self._lent: list[Array] = []
-        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
+        self._pool = ThreadPoolExecutor(self.threads - 1) if threads > 1 else None
         self._blas = ThreadpoolController().select(user_api="blas")
 
     def empty(self, shape: Shape, dtype: np.dtype[Any] | str) -> Array:

@@ -25,7 +25,7 @@ def host_engine(workspace: Workspace) -> Engine:
     """Twins on one workspace."""
     return Engine(
         name="fast",
-        threads=workspace.threads,
+        threads=workspace.asked,
         layers=fast_layers(workspace),
         normal=partial(normal, workspace=workspace),
         bernoulli=noise.bernoulli,
@@ -94,4 +94,7 @@ def update(
         epsilon=EPSILON,
         workspace=workspace,
     )
+    if (adam.step + 1) % fast_adam.FLUSH_INTERVAL == 0:
+        for moments in (adam.m, adam.v):
+            fast_adam.flush(moments, workspace=workspace)
     return params, adam._replace(step=adam.step + 1)

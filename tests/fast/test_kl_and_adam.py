@@ -106,6 +106,22 @@ def test_update(size, dtype, count, clip_norm, seed):
     assert distance(*results) <= BOUND[dtype]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_moments_become_zero_before_they_are_denormal(dtype):
+    """A gradient that was 1 once and is 0 from then on: after 900 steps its mean is 0, or small and not denormal."""
+    p, workspace = {"a": np.ones(9, dtype)}, Workspace()
+    adam = AdamState({"a": np.full(9, 0.1, dtype)}, {"a": np.full(9, 1e-3, dtype)}, 0)
+    smallest = 1.0
+    for _ in range(900):
+        gradient = {"a": np.zeros(9, dtype)}
+        p, adam = host_engine.update(p, gradient, adam, clip_norm=None, learning_rate=0.01, workspace=workspace)
+        if adam.m["a"].any():
+            smallest = min(smallest, float(adam.m["a"].min()))
+    assert smallest >= np.finfo(dtype).tiny
+    assert adam.m["a"].any() == (dtype == "float64")
+    assert adam.v["a"].all()
+
+
 def test_what_cannot_be_written_over_is_refused():
     params = {"a": np.zeros((4, 4)).T[:, :2]}
     state = AdamState({"a": np.zeros((4, 2))}, {"a": np.zeros((4, 2))}, 0)

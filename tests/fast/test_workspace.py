@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from refimpl.fast.workspace import SMALLEST, Workspace, block_size
+from refimpl.fast.workspace import MOST_THREADS, SMALLEST, Workspace, block_size
 
 
 def test_lent_arrays_do_not_share_memory_until_the_next_step():
@@ -90,6 +90,12 @@ def test_products_are_left_whole_where_blas_has_the_threads():
     workspace = Workspace(3, products="blas")
     assert (workspace.threads, workspace.product_threads) == (3, 1)
     assert (Workspace(3).threads, Workspace(3).product_threads) == (3, 3)
+
+
+def test_blas_may_have_more_threads_than_share_a_pass():
+    workspace = Workspace(MOST_THREADS + 3, products="blas")
+    assert (workspace.asked, workspace.threads, len(workspace.shares(100))) == (MOST_THREADS + 3, *[MOST_THREADS] * 2)
+    assert len(Workspace(MOST_THREADS + 3).shares(100)) == MOST_THREADS
 
 
 def test_what_is_not_a_number_of_threads():
