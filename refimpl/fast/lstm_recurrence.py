@@ -52,6 +52,8 @@ def recurrence_forward(
             u, params, state, multipliers=m, mask=mask, gates=gates, peephole_output=peephole_output
         )
     check_arguments(u, params, state, m, mask, gates, peephole_output)
+    if mask is not None and mask.all():
+        mask = None  # a batch of full length: nothing to hold
     cache = make_cache(u, params, m, mask, gates, peephole_output, workspace)
     cache.h[0], cache.c[0] = state
     scratch = workspace.empty(u.shape[1:], u.dtype)

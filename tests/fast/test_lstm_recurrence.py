@@ -90,6 +90,13 @@ def test_several_steps_or_one_are_prepared_at_once(monkeypatch, chunk):
     assert distance(expected, found) <= BOUND["float64"]
 
 
+def test_a_mask_that_holds_nothing_is_no_mask():
+    u, keywords, doutputs = problem((4, 3, 2), "float64", seed=1, **PLAIN | {"mask": True, "peephole": "c"})
+    keywords["mask"] = np.ones((4, 3), dtype=bool)
+    expected, found = both(u, keywords, doutputs, Workspace())
+    assert distance(expected, found) <= BOUND["float64"]
+
+
 def test_saturated_gates_overflow_to_their_limits():
     """exp(-a) is infinite in float32 from a = -89 on: the gate is then exactly 0."""
     u, keywords, doutputs = problem((3, 2, 4), "float32", seed=1, **PLAIN)
