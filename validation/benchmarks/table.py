@@ -31,10 +31,9 @@ def seconds(records: list[Record], workload: str, threads: int, contender: str) 
 
 
 def ratio(records: list[Record], workload: str, threads: int, base: str) -> str:
-    """refimpl over base, and each run's."""
+    """refimpl over base."""
     found = [entry["ratio"][base]["median"] for entry in entries(records, workload, threads, "refimpl")]
-    each = ", ".join(f"{value:.2f}" for value in found)
-    return f"{statistics.median(found):.2f} ({each})" if len(found) > 1 else each or "–"
+    return f"{statistics.median(found):.2f}" if found else "–"
 
 
 def memory(records: list[Record], workload: str) -> str:
