@@ -146,7 +146,8 @@ def test_a_wrong_line_is_found(old, new, monkeypatch):
     monkeypatch.setattr(sources, "MOST_BLOCKS", 1)
     break_kernels(monkeypatch, old, new, "recurrence")
     sizes = (T, 7, 11)
-    assert not all(compare(*inputs(groups=4, sizes=sizes, **ON), peephole_output=p) for p in ("c", "c_prev"))
+    with np.errstate(all="ignore"):  # a cell that is left out holds whatever was in memory
+        assert not all(compare(*inputs(groups=4, sizes=sizes, **ON), peephole_output=p) for p in ("c", "c_prev"))
 
 
 def test_errors_are_the_references():
