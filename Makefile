@@ -22,11 +22,11 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help test audit devices nvrtc gpu gpu-dry lint format clean
+.PHONY: help test audit book devices nvrtc gpu gpu-dry lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
-	    printf '  make %-8s %s\n' "$$name" "$$what"; done
+	    printf '  make %-10s %s\n' "$$name" "$$what"; done
 
 test: lint ## ruff, mypy --strict, the test suite, and the unit suite on devices (WORKERS=2, PYTEST_ARGS=...)
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
@@ -34,6 +34,12 @@ test: lint ## ruff, mypy --strict, the test suite, and the unit suite on devices
 
 audit: $(VENV)/.installed ## every check on the embedded defaults, report in build/audit (AUDIT_ARGS=...)
 	$(BIN)/refimpl audit $(AUDIT_ARGS)
+
+book: $(VENV)/.installed-docs ## the derivations as HTML in build/book, to be read without a network; their code is run
+	rm -rf build/book build/book.doctrees
+	$(ONE_THREAD) $(BIN)/python -m sphinx -q -W -E -b html -d build/book.doctrees derivations build/book
+	$(ONE_THREAD) $(BIN)/python -m pytest -q tests/derivations/test_book.py
+	@echo "build/book/index.html"
 
 devices: $(VENV)/.installed-test ## the unit suite on read-only arrays and on the stand-in for CuPy, without a GPU
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --device readonly
@@ -87,6 +93,10 @@ $(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python
 $(VENV)/.installed-test: pyproject.toml setup.py | $(BIN)/python
 	$(PIP_INSTALL) -e '.[test]'
 	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-docs: pyproject.toml setup.py | $(BIN)/python
+	$(PIP_INSTALL) -e '.[test,docs]'
+	@touch $(VENV)/.installed $(VENV)/.installed-test $@
 
 $(VENV)/.installed-gpu: pyproject.toml setup.py | $(BIN)/python
 	$(PIP_INSTALL) -e '.[test,cuda13]'

@@ -1,7 +1,8 @@
-"""Equation ids tie three things together: the list in derivations/equations.d, the lines of refimpl/, the tests.
+"""Equation ids tie together the lines of refimpl/, the derivations, the tests, and the list in derivations/equations.d.
 
 An id is words of capitals and digits joined by dots, the last one F, B or E and a number. A comment names it in square
-brackets of its own, at the end of the line that computes it; two ids stand in two pairs of brackets; no ranges.
+brackets of its own, at the end of the line that computes it; two ids stand in two pairs of brackets; no ranges. In a
+chapter it stands in the same brackets beside its equation.
 """
 
 import io
@@ -20,6 +21,7 @@ EQUATIONS = ROOT / "derivations" / "equations.d"
 ID = r"[A-Z][A-Z0-9]*(?:\.[A-Z0-9_]+)*\.[FBE][0-9]+"
 BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 WORD = re.compile(rf"(?<![\w.]){ID}(?![\w])")
+FENCED = re.compile(r"^```.*?^```[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
 class SourceIds(NamedTuple):
@@ -104,15 +106,39 @@ def test_every_listed_id_is_named_by_a_test(listed):
     assert not faults, "named in no file under tests/:\n" + "\n".join(faults)
 
 
-def test_every_id_in_a_chapter_is_listed(listed):
-    faults = [
-        f"{file.name}: {name}"
-        for file in sorted((ROOT / "derivations").glob("*.md"))
-        for inside in BRACKETS.findall(file.read_text("utf-8"))
-        for name in WORD.findall(inside)
-        if name not in listed
-    ]
+class ChapterIds(NamedTuple):
+    beside: set[str]  # in a paragraph or table with a formula
+    elsewhere: set[str]
+    malformed: set[str]
+
+
+def chapter_ids(text: str) -> ChapterIds:
+    """The ids in brackets in a chapter, code left out."""
+    found = ChapterIds(set(), set(), set())
+    for paragraph in re.split(r"\n[ \t]*\n", FENCED.sub("", text)):
+        for inside in BRACKETS.findall(paragraph):
+            if re.fullmatch(ID, inside):
+                (found.beside if "$" in paragraph else found.elsewhere).add(inside)
+            elif re.match(ID, inside):
+                found.malformed.add(inside)
+    return found
+
+
+@pytest.fixture(scope="module")
+def book() -> dict[str, ChapterIds]:
+    files = sorted((ROOT / "derivations").glob("*.md"))
+    return {file.name: chapter_ids(file.read_text("utf-8")) for file in files}
+
+
+def test_every_id_in_a_chapter_is_listed(book, listed):
+    faults = [f"{file}: {name}" for file, ids in book.items() for name in sorted(set().union(*ids) - listed.keys())]
     assert not faults, "in a chapter and not in derivations/equations.d:\n" + "\n".join(faults)
+
+
+def test_every_listed_id_stands_in_a_chapter(book, listed):
+    missing = sorted(listed.keys() - set().union(*(ids.beside for ids in book.values())))
+    faults = [f"{listed[name]}: {name}" for name in missing]
+    assert not faults, "beside no equation in derivations/*.md:\n" + "\n".join(faults)
 
 
 def test_the_reader_of_sources():
@@ -130,6 +156,24 @@ t = x[0]  # [AB.F6-F9] [AB.F7, AB.F8] [S004] [1] [ab.F1] [AB.G1]
     assert found.on_code == {"AB.F1", "AB.C_D2.F2", "AB.B4"}
     assert found.alone == {"AB.B3"}
     assert found.malformed == {"AB.F6-F9", "AB.F7, AB.F8"}
+
+
+def test_the_reader_of_chapters():
+    text = """
+$$
+y = x W
+\\tag*{[AB.F1] [AB.F2]}
+$$
+
+| $y = x$ | [AB.F3] |
+
+Only a mention [AB.F4]. [AB.F5-F6]
+
+```python
+>>> y = "$"  # [AB.F7]
+```
+"""
+    assert chapter_ids(text) == ({"AB.F1", "AB.F2", "AB.F3"}, {"AB.F4"}, {"AB.F5-F6"})
 
 
 def test_the_reader_of_names():
