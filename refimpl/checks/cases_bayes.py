@@ -9,6 +9,13 @@ from refimpl.bayes.binary_dropout import (
     l2_script_backward,
     l2_script_forward,
 )
+from refimpl.bayes.flipout import (
+    AffineFlipoutCache,
+    AffineFlipoutParams,
+    FlipoutNoise,
+    affine_flipout_backward,
+    affine_flipout_forward,
+)
 from refimpl.bayes.gaussian_weights import (
     GaussianCache,
     GaussianParams,
@@ -21,7 +28,7 @@ from refimpl.bayes.local_reparam import (
     affine_lrt_backward,
     affine_lrt_forward,
 )
-from refimpl.checks.cases_common import GradcheckCase, Problem, check_visited, normals
+from refimpl.checks.cases_common import GradcheckCase, Problem, check_visited, normals, signs
 from refimpl.tree import Tree
 
 T, B, D, H, K = 6, 2, 5, 3, 7
@@ -68,6 +75,26 @@ def _affine_lrt(time: int, gates: int | None, bias: bool, var_floor: float, seed
     return Problem(forward, backward, inputs, fixed=("eps",))
 
 
+def _affine_flipout(sign_steps: int, bias: bool, seed: int) -> Problem:
+    def backward(dy: Array, cache: AffineFlipoutCache) -> Tree:
+        return affine_flipout_backward(dy, cache)
+
+    inputs = {
+        "x": normals(seed, "x", T, B, D),
+        "params": AffineFlipoutParams(
+            mu=normals(seed, "mu", D, K),
+            log_sigma=normals(seed, "log_sigma", D, K, mean=-1.0),
+            b=normals(seed, "b", K) if bias else None,
+        ),
+        "noise": FlipoutNoise(
+            eps=normals(seed, "eps", D, K),
+            signs_in=signs(seed, "signs_in", sign_steps, B, D),
+            signs_out=signs(seed, "signs_out", sign_steps, B, K),
+        ),
+    }
+    return Problem(affine_flipout_forward, backward, inputs, fixed=("noise",))
+
+
 def _l2_script(seed: int) -> Problem:
     forward = partial(l2_script_forward, weight_decay=1e-3)
     return Problem(forward, l2_script_backward, {"mu": normals(seed, "mu", D, K)})
@@ -102,6 +129,8 @@ CASES = (
         GradcheckCase(f"affine_lrt/{name}", ("affine_lrt_forward",), partial(_affine_lrt, *options))
         for name, options in LRT_OPTIONS.items()
     ),
+    GradcheckCase("affine_flipout/own", ("affine_flipout_forward",), partial(_affine_flipout, T, True)),
+    GradcheckCase("affine_flipout/time_shared", ("affine_flipout_forward",), partial(_affine_flipout, 1, False)),
     GradcheckCase("l2_script", ("l2_script_forward",), _l2_script),
     GradcheckCase("l2_derivation", ("l2_derivation_forward",), _l2_derivation),
 )

@@ -7,7 +7,7 @@ import numpy as np
 
 from refimpl.arrays import Array
 from refimpl.checks.gradcheck import Backward, Forward
-from refimpl.noise import Draw, normal
+from refimpl.noise import Draw, bernoulli, normal
 from refimpl.tree import Tree
 
 
@@ -32,6 +32,11 @@ class GradcheckCase(NamedTuple):
 def normals(seed: int, name: str, *shape: int, scale: float = 1.0, mean: float = 0.0) -> Array:
     """Normals of the given shape, mean and standard deviation; the name is their stream."""
     return mean + scale * normal(Draw(seed, f"gradcheck.{name}"), shape)
+
+
+def signs(seed: int, name: str, *shape: int) -> Array:
+    """Fair signs +1 and -1 of the given shape; the name is their stream."""
+    return 2.0 * bernoulli(Draw(seed, f"gradcheck.{name}"), shape, 0.5) - 1.0
 
 
 def padding_mask(side: str, lengths: tuple[int, ...], steps: int) -> Array:

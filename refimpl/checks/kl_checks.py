@@ -6,8 +6,21 @@ from functools import partial
 import numpy as np
 
 from refimpl.arrays import Array
+from refimpl.checks.kl_errors import (
+    APPROXIMATIONS,
+    DOCUMENTED,
+    LAST_DECIMAL,
+    Approximation,
+    OfLogAlpha,
+    distance,
+    errors_of,
+    fitted_in_log_alpha,
+    in_log_alpha,
+    kingma_in_log_alpha,
+)
 from refimpl.checks.kl_oracles import (
     C0,
+    KINGMA,
     MOLCHANOV,
     RNN2018,
     S004_ROUNDED,
@@ -24,7 +37,6 @@ from refimpl.checks.result import CheckResult
 
 FAMILY = "KL"
 QUADRATURE = 1e-11  # the quadrature is asked for 1e-13 in each of at most six pieces; log t is singular at 0
-PRINTED = 0.51e-6  # the documented maxima are printed with 6 decimals
 RELATIVE = 1e-13  # some hundred roundings
 
 
@@ -96,59 +108,34 @@ def _fits() -> list[CheckResult]:
 
 
 def _largest_errors() -> list[CheckResult]:
-    printed, code = kl_value("molchanov2017"), kl_value("rnn2018")
-    grids = {"molchanov2017": 12.0, "rnn2018": 12.0, "S004's rounding": 12.0, "ard": 8.0}
-    rows: list[tuple[str, float, KLFunction, str, KLFunction]] = [
-        ("molchanov2017", 0.009375, printed, "k1 = 0.6 in place of 0.63576", fitted(0.6, *MOLCHANOV[1:])),
-        ("rnn2018", 0.012893, code, "k2 = 1.87 in place of 1.95", fitted(0.64, 1.87, 1.5)),
-        ("S004's rounding", 0.013762, fitted(*S004_ROUNDED), "the unrounded constants", fitted(*MOLCHANOV)),
-        ("ard", 0.634846, kl_value("ard"), "without the square, log(1 + |mu|/sigma)/2",
-         lambda mu, log_sigma: 0.5 * np.log1p(np.abs(mu) * np.exp(-log_sigma))),
-    ]  # fmt: skip
-    exact = kl_value("log_uniform")
-
-    def largest(limit: float, expected: float, kl: KLFunction) -> float:
-        log_alpha = np.linspace(-limit, limit, int(200 * limit) + 1)
-        posterior = posteriors(log_alpha)
-        return float(abs(np.max(np.abs(kl(*posterior) - exact(*posterior))) - expected))
-
-    def spread(kl: KLFunction) -> float:
-        posterior = posteriors(np.linspace(-10.0, 0.0, 2001))
-        return abs(0.5 * float(np.ptp(kl(*posterior) - exact(*posterior))) - 0.020155)
-
-    catches = "a wrong constant: the maximum then differs from the documented one, above or below"
-    checks = [
-        run_check(
-            About(
-                FAMILY,
-                f"largest error of {name}",
-                f"largest |KL - exact| for log alpha within ±{grids[name]:g} is the documented {expected}; the figure "
-                "is the distance from it",
-                catches,
-            ),
-            partial(largest, grids[name], expected),
-            kl,
-            PRINTED,
-            planted=planted,
-            wrong=wrong,
+    """Both sides: a constant that is wrong by one in its last printed digit or two makes another largest error."""
+    exact = in_log_alpha("log_uniform")
+    rows: dict[str, tuple[str, tuple[OfLogAlpha, OfLogAlpha]]] = {
+        "molchanov2017": ("k1 = 0.63577 in place of 0.63576", fitted_in_log_alpha(0.63577, *MOLCHANOV[1:])),
+        "rnn2018": ("k2 = 1.9501 in place of 1.95", fitted_in_log_alpha(0.64, 1.9501, 1.5)),
+        "S004's rounding": ("the unrounded constants", fitted_in_log_alpha(*MOLCHANOV)),
+        "ard": ("the exact KL in its place", exact),
+        "kingma2015": ("c2 = -1.5020 in place of -1.50204118", kingma_in_log_alpha(KINGMA[0], -1.5020, KINGMA[2])),
+    }
+    checks = []
+    for name, (planted, wrong) in rows.items():
+        right, documented = APPROXIMATIONS[name], DOCUMENTED[name]
+        up_to = ", with the best constant," if right.best_constant else ""
+        about = About(
+            FAMILY,
+            f"largest error of {name}",
+            f"largest |KL - exact|{up_to} for log alpha from {right.low:g} to {right.high:g} is the documented "
+            f"{documented.value:.9f}, of the slope {documented.slope:.9f}; the figure is the distance from them",
+            "a wrong constant: the largest error then differs from the documented one, above or below",
         )
-        for name, expected, kl, planted, wrong in rows
-    ]
-    about = About(
-        FAMILY,
-        "largest error of kingma2015",
-        "with the best constant, for alpha <= 1, it is the documented 0.020155; the figure is the distance from it",
-        catches,
-    )
 
-    def wrong_sign(mu: Array, log_sigma: Array) -> Array:
-        alpha = np.exp(2.0 * log_sigma) / (mu * mu)
-        return -0.5 * np.log(alpha) - 1.16145124 * alpha - 1.50204118 * alpha**2 - 0.58629921 * alpha**3
+        def measure(approximation: Approximation, name: str = name) -> float:
+            return distance(errors_of(name, approximation))
 
-    return [
-        *checks,
-        run_check(about, spread, kl_value("kingma2015"), PRINTED, planted="c2 with the other sign", wrong=wrong_sign),
-    ]
+        value, slope = wrong
+        changed = right._replace(value=value, slope=slope)
+        checks.append(run_check(about, measure, right, LAST_DECIMAL, planted=planted, wrong=changed))
+    return checks
 
 
 def _ends() -> CheckResult:

@@ -18,6 +18,7 @@ FAR = 40.0  # a normal's density is exp(-800) there
 MOLCHANOV = (0.63576, 1.87320, 1.48695)
 RNN2018 = (0.64, 1.95, 1.5)
 S004_ROUNDED = (0.64, 1.87, 1.49)
+KINGMA = (1.16145124, -1.50204118, 0.58629921)  # c1, c2, c3
 
 KLFunction = Callable[[Array, Array], Array]  # mu, log_sigma -> KL of each weight
 
@@ -60,6 +61,16 @@ def fitted(k1: float, k2: float, k3: float) -> KLFunction:
         return 0.5 * np.log1p(np.exp(-log_alpha)) + k1 * (1.0 - 1.0 / (1.0 + np.exp(-(k2 + k3 * log_alpha))))
 
     return kl
+
+
+def fitted_slope(k1: float, k2: float, k3: float) -> Callable[[Array], Array]:
+    """Its derivative in log alpha, as a function of log alpha."""
+
+    def slope(log_alpha: Array) -> Array:
+        s = 1.0 / (1.0 + np.exp(-(k2 + k3 * log_alpha)))
+        return -0.5 / (1.0 + np.exp(log_alpha)) - k1 * k3 * s * (1.0 - s)
+
+    return slope
 
 
 def at_best_precision(mu: float, sigma: float) -> float:

@@ -5,6 +5,8 @@
     RT, one draw an object            the same sum                   0
     LRT, one draw each                0                              0
     LRT, one draw an object           sqrt(v_t v_t')                 0
+    flipout, signs of each            0                              0
+    flipout, signs of an object       the same sum                   0
 
 Mean and variance are the same for all. Draws are the columns of a matrix whose columns are all alike; each figure is a
 z-score, the distance from the exact value in standard errors.
@@ -17,19 +19,39 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl.arrays import Array
+from refimpl.bayes.flipout import AffineFlipoutParams, FlipoutNoise, affine_flipout_forward
 from refimpl.bayes.gaussian_weights import GaussianParams, gaussian_weights_forward
 from refimpl.bayes.local_reparam import AffineLRTParams, affine_lrt_forward
 from refimpl.layers.affine import AffineParams, affine_forward
-from refimpl.noise import Draw, normal
+from refimpl.noise import Draw, bernoulli, normal
 
 T, B, D, DRAWS = 2, 2, 4, 20_000
+PATTERNS = 200  # of flipout's signs; the columns of one pattern share its signs on x
 MU = np.array([0.7, -0.4, 1.1, 0.2])
 SIGMA = np.array([0.9, 0.5, 0.3, 0.8])
 X = np.array([[[1.0, -0.6, 0.4, 0.5], [0.8, 0.3, -1.2, 0.6]], [[0.6, 1.0, 0.9, -0.1], [-0.7, 0.2, 0.5, 1.0]]])
-MEAN = X @ MU  # (T, B)
-VAR = (X * X) @ SIGMA**2
 
 At = tuple[int, int]  # step, object
+
+
+class Linear(NamedTuple):
+    """Inputs x (T, B, D), not random, and the posterior of a column of weights: what the closed forms are made of."""
+
+    x: Array
+    mu: Array  # (D,)
+    sigma: Array  # (D,)
+
+    def mean(self) -> Array:
+        """Of each preactivation, (T, B), by every scheme."""
+        return self.x @ self.mu  # [MOMENTS.E1]
+
+    def var(self) -> Array:
+        """Of each preactivation, (T, B), by every scheme."""
+        return (self.x * self.x) @ self.sigma**2  # [MOMENTS.E2]
+
+
+LINEAR = Linear(X, MU, SIGMA)
+Law = Callable[[Linear, At, At], float]
 
 
 class CovarianceBar(NamedTuple):
@@ -41,11 +63,12 @@ class CovarianceBar(NamedTuple):
     exact: float
 
 
-def _columns(values: Array) -> Array:
-    return np.broadcast_to(values[:, None], (D, DRAWS)).copy()
+def columns(values: Array, count: int = DRAWS) -> Array:
+    """values (D,) as the columns of a matrix (D, count) whose columns are all alike."""
+    return np.broadcast_to(values[:, None], (len(values), count)).copy()
 
 
-PARAMS = GaussianParams(_columns(MU), _columns(np.log(SIGMA)))
+PARAMS = GaussianParams(columns(MU), columns(np.log(SIGMA)))
 
 
 def rt(*objects: int) -> Array:
@@ -70,56 +93,117 @@ def lrt(steps: int) -> Array:
     return affine_lrt_forward(X, AffineLRTParams(*PARAMS), eps, var_floor=0.0)[0]
 
 
-def weights_shared(left: At, right: At) -> float:
+def flipout(steps: int) -> Array:
+    """y (T, B, DRAWS) by flipout: signs of each step and object, or of an object for all its steps with flipout(1)."""
+    width = DRAWS // PATTERNS
+    params = AffineFlipoutParams(columns(MU, width), columns(np.log(SIGMA), width))
+    parts = []
+    for pattern in range(PATTERNS):
+        noise = FlipoutNoise(
+            normal(Draw(13, "audit.flipout", pattern), (D, width)),
+            fair_signs(Draw(13, "audit.signs_in", pattern), steps, B, D),
+            fair_signs(Draw(13, "audit.signs_out", pattern), steps, B, width),
+        )
+        parts.append(affine_flipout_forward(X, params, noise)[0])
+    return np.concatenate(parts, axis=-1)
+
+
+def fair_signs(draw: Draw, *shape: int) -> Array:
+    """+1 and -1 with equal chances."""
+    return 2.0 * bernoulli(draw, shape, 0.5) - 1.0
+
+
+def weights_shared(linear: Linear, left: At, right: At) -> float:
     """Covariance of two preactivations that meet the same weights."""
-    return float(np.sum(SIGMA**2 * X[left] * X[right]))
+    return float(np.sum(linear.sigma**2 * linear.x[left] * linear.x[right]))  # [MOMENTS.E3]
 
 
-def noise_shared(left: At, right: At) -> float:
+def noise_shared(linear: Linear, left: At, right: At) -> float:
     """Covariance of two preactivations that meet the same eps by LRT: correlation 1."""
-    return math.sqrt(VAR[left] * VAR[right])
+    var = linear.var()
+    return math.sqrt(var[left] * var[right])  # [MOMENTS.E4]
 
 
-def independent(left: At, right: At) -> float:
+def independent(linear: Linear, left: At, right: At) -> float:
     """No covariance."""
     return 0.0
 
 
-Law = Callable[[At, At], float]
+LAWS: tuple[Law, ...] = (weights_shared, noise_shared, independent)
 
 
-def z_of_covariance(y: Array, left: At, right: At, exact: float) -> float:
-    """|z| of the sample covariance about the known means; for normals its variance is (v v' + cov^2) / draws."""
-    return abs(covariance(y, left, right) - exact) / covariance_error(left, right, exact)
+class Scheme(NamedTuple):
+    """A way of sharing the noise, and what it makes of covariances."""
+
+    sample: Callable[[], Array]  # -> y (T, B, DRAWS)
+    over_time: Law
+    over_objects: Law
 
 
-def covariance(y: Array, left: At, right: At) -> float:
-    """The sample covariance of two preactivations about their known means."""
-    return float(np.mean((y[left] - MEAN[left]) * (y[right] - MEAN[right])))
+SCHEMES = {
+    "RT, a draw a mini-batch": Scheme(rt, weights_shared, weights_shared),
+    "RT, a draw an object": Scheme(lambda: rt(B), weights_shared, independent),
+    "LRT, a draw each": Scheme(lambda: lrt(T), independent, independent),
+    "LRT, draw shared over time": Scheme(lambda: lrt(1), noise_shared, independent),
+    "flipout, signs of each": Scheme(lambda: flipout(T), independent, independent),
+    "flipout, signs of an object": Scheme(lambda: flipout(1), weights_shared, independent),
+}
 
 
-def covariance_error(left: At, right: At, exact: float) -> float:
-    """Its standard error."""
-    return math.sqrt((VAR[left] * VAR[right] + exact**2) / DRAWS)
+def covariance_of_squares(linear: Linear, left: At, right: At) -> float:
+    """Covariance of the squares of two centred preactivations by flipout whose signs differ: they share |eps|."""
+    return float(2.0 * np.sum((linear.sigma**2 * linear.x[left] * linear.x[right]) ** 2))  # [MOMENTS.E5]
 
 
-def z_over_time(y: Array, law: Law) -> float:
-    """Largest |z| of the covariances of two steps."""
-    return max(z_of_covariance(y, (0, b), (1, b), law((0, b), (1, b))) for b in range(B))
+def covariance(y: Array, left: At, right: At, linear: Linear = LINEAR) -> float:
+    """The covariance of two preactivations in a sample y (T, B, draws), about their known means."""
+    mean = linear.mean()
+    return float(np.mean((y[left] - mean[left]) * (y[right] - mean[right])))
 
 
-def z_over_objects(y: Array, law: Law) -> float:
+def covariance_error(left: At, right: At, exact: float, draws: int = DRAWS, linear: Linear = LINEAR) -> float:
+    """Its standard error: the root of E[(y y')^2] - cov^2 over the number of draws.
+
+    For normals that is v v' + cov^2, for flipout without covariance v v' + covariance_of_squares; the larger is taken.
+    """
+    var = linear.var()
+    more = max(exact**2, covariance_of_squares(linear, left, right))
+    return math.sqrt((var[left] * var[right] + more) / draws)  # [MOMENTS.E6]
+
+
+def z_of_covariance(y: Array, left: At, right: At, exact: float, linear: Linear = LINEAR) -> float:
+    """|z| of the sample covariance, in standard errors of ``covariance_error``."""
+    error = covariance_error(left, right, exact, y.shape[-1], linear)
+    return abs(covariance(y, left, right, linear) - exact) / error
+
+
+def z_over_time(y: Array, law: Law, linear: Linear = LINEAR) -> float:
+    """Largest |z| of the covariances of two steps of an object."""
+    pairs = [((0, b), (1, b)) for b in range(B)]
+    return max(z_of_covariance(y, *pair, law(linear, *pair), linear) for pair in pairs)
+
+
+def z_over_objects(y: Array, law: Law, linear: Linear = LINEAR) -> float:
     """Largest |z| of the covariances of two objects, at equal and at different steps."""
     pairs = [((0, 0), (0, 1)), ((0, 0), (1, 1)), ((1, 0), (0, 1))]
-    return max(z_of_covariance(y, left, right, law(left, right)) for left, right in pairs)
+    return max(z_of_covariance(y, *pair, law(linear, *pair), linear) for pair in pairs)
 
 
-def z_of_mean_and_variance(y: Array) -> float:
+def z_of_squares(y: Array, left: At, right: At, exact: float) -> float:
+    """|z| of the covariance of squares, its standard error from the means of the sign patterns, which are alike."""
+    mean, var = LINEAR.mean(), LINEAR.var()
+    products = ((y[left] - mean[left]) ** 2 - var[left]) * ((y[right] - mean[right]) ** 2 - var[right])
+    means = products.reshape(PATTERNS, -1).mean(axis=1)
+    return float(abs(means.mean() - exact) / (means.std(ddof=1) / math.sqrt(PATTERNS)))
+
+
+def z_of_mean_and_variance(y: Array, linear: Linear = LINEAR) -> float:
     """Largest |z| of all means (standard error sqrt(v / n)) and variances (v sqrt(2 / n))."""
+    mean, var, draws = linear.mean(), linear.var(), y.shape[-1]
     z = [0.0]
-    for at in np.ndindex(T, B):
-        z.append(abs(y[at].mean() - MEAN[at]) / math.sqrt(VAR[at] / DRAWS))
-        z.append(abs(np.mean((y[at] - MEAN[at]) ** 2) - VAR[at]) / (VAR[at] * math.sqrt(2.0 / DRAWS)))
+    for at in np.ndindex(*y.shape[:2]):
+        z.append(abs(y[at].mean() - mean[at]) / math.sqrt(var[at] / draws))
+        z.append(abs(np.mean((y[at] - mean[at]) ** 2) - var[at]) / (var[at] * math.sqrt(2.0 / draws)))
     return float(max(z))
 
 
@@ -135,14 +219,12 @@ def z_of_normals(sample: Array) -> float:
 def covariance_bars() -> list[CovarianceBar]:
     """For the figure: two steps of object 0 under RT, LRT and LRT with shared noise."""
     left, right = (0, 0), (1, 0)
-    rows: list[tuple[str, Array, Law]] = [
-        ("RT", rt(B), weights_shared),
-        ("LRT, a draw each step", lrt(T), independent),
-        ("LRT, draw shared over time", lrt(1), noise_shared),
-    ]
-    return [
-        CovarianceBar(
-            name, covariance(y, left, right), covariance_error(left, right, law(left, right)), law(left, right)
-        )
-        for name, y, law in rows
-    ]
+    shared = "LRT, draw shared over time"
+    rows = {"RT": "RT, a draw an object", "LRT, a draw each step": "LRT, a draw each", shared: shared}
+    bars = []
+    for name, key in rows.items():
+        sample, law, _ = SCHEMES[key]
+        exact = law(LINEAR, left, right)
+        error = covariance_error(left, right, exact)
+        bars.append(CovarianceBar(name, covariance(sample(), left, right), error, exact))
+    return bars

@@ -1,16 +1,16 @@
 """Audit, family noise: the words, the normals, and what every draw is shared over (S004 eq. 14; section 2.3; S003)."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from refimpl.arrays import Array
 from refimpl.bayes.binary_dropout import dropout_multiplier
 from refimpl.checks import moments
-from refimpl.checks.moments import B, T
+from refimpl.checks.moments import T
 from refimpl.checks.planting import About, run_check
 from refimpl.checks.result import CheckResult
+from refimpl.checks.sharing_checks import sharing_checks
 from refimpl.layers.gate_input import gate_input_forward
 from refimpl.models.recipe import Embedding, Output, Recipe, Recurrent, Weight
 from refimpl.models.sample import draw_noise, noise_shapes, sample_forward
@@ -25,8 +25,8 @@ RATE, MANY = 0.3, 20_000
 
 
 def noise_checks() -> list[CheckResult]:
-    """Words, normals, RT and LRT, group variables, VBD masks, the table of shapes."""
-    return [_words(), *_normals(), _streams(), *_schemes(), *_group_variables(), *_masks(), _table()]
+    """Words, normals, RT, LRT and flipout, gradients' variances, group variables, VBD masks, the table of shapes."""
+    return [_words(), *_normals(), _streams(), *sharing_checks(), *_group_variables(), *_masks(), _table()]
 
 
 def _words() -> CheckResult:
@@ -81,38 +81,6 @@ def _streams() -> CheckResult:
         "the same noise at each training step, or in two matrices",
     )
     return run_check(about, measure, draws, Z_BOUND, planted="the step is ignored", wrong=[DRAW, DRAW])
-
-
-def _schemes() -> list[CheckResult]:
-    z = "; the figure is the largest |z|"
-    over_time, over_objects = "covariance of two steps of an object against ", "covariance of two objects against "
-    rows: list[tuple[str, str, str, Callable[[Array], float], Array, str, Array]] = [
-        ("RT, mean and variance", "four preactivations of 20,000 draws against sum mu x and sum sigma^2 x^2" + z,
-         "sigma for sigma^2, noise that is not standard", moments.z_of_mean_and_variance, moments.rt(B),
-         "half of the deviation", 0.5 * (moments.rt(B) + moments.MEAN[..., None])),
-        ("LRT, mean and variance", "the same for LRT with a draw each" + z,
-         "sigma for sigma^2, x for x^2", moments.z_of_mean_and_variance, moments.lrt(T),
-         "the mean left out", moments.lrt(T) - moments.MEAN[..., None]),
-        ("RT, covariance over time", over_time + "sum sigma^2 x x'" + z, "weights that are redrawn at each step",
-         lambda y: moments.z_over_time(y, moments.weights_shared), moments.rt(B),
-         "noise redrawn at each step", moments.rt_redrawn()),
-        ("RT is not LRT with shared noise", over_time + "sum sigma^2 x x'" + z, "LRT with shared noise taken for RT",
-         lambda y: moments.z_over_time(y, moments.weights_shared), moments.rt(), "LRT with shared eps", moments.lrt(1)),
-        ("LRT, a draw each step", over_time + "0" + z, "noise that is shared without being meant to",
-         lambda y: moments.z_over_time(y, moments.independent), moments.lrt(T), "eps shared over time", moments.lrt(1)),
-        ("LRT, a draw shared over time (S004)", over_time + "sqrt(v v')" + z, "noise redrawn at each step; RT for it",
-         lambda y: moments.z_over_time(y, moments.noise_shared), moments.lrt(1), "RT in its place", moments.rt(B)),
-        ("RT, one draw an object", over_objects + "0" + z, "one weight sample for the whole mini-batch",
-         lambda y: moments.z_over_objects(y, moments.independent), moments.rt(B),
-         "one draw a mini-batch", moments.rt()),
-        ("RT, one draw a mini-batch", over_objects + "sum sigma^2 x x'" + z, "own draws where one is meant",
-         lambda y: moments.z_over_objects(y, moments.weights_shared), moments.rt(),
-         "one draw an object", moments.rt(B)),
-    ]  # fmt: skip
-    return [
-        run_check(About(FAMILY, name, what, catches), measure, right, Z_BOUND, planted=planted, wrong=wrong)
-        for name, what, catches, measure, right, planted, wrong in rows
-    ]
 
 
 def _model(z_x: str | None = "log_uniform", rate: float = 0.0) -> Recipe:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from refimpl.checks.conformance_checks import Diagnosis, conformance_checks
 from refimpl.checks.counting_checks import counting_checks
 from refimpl.checks.gradcheck import LeafResult
 from refimpl.checks.gradient_checks import gradient_checks
@@ -19,10 +20,12 @@ from refimpl.checks.optimiser_checks import optimiser_checks
 from refimpl.checks.planting import holds
 from refimpl.checks.result import CheckResult
 from refimpl.checks.value_checks import value_checks
-from refimpl.report import audit_figures
-from refimpl.report.audit_page import Family, Page, format_figure, render, results_of
+from refimpl.report import audit_evidence
+from refimpl.report.audit_html import format_figure
+from refimpl.report.audit_page import Family, Page, render, results_of
 from refimpl.report.audit_record import as_json
 from refimpl.report.audit_texts import TEXTS
+from refimpl.report.evidence import Evidence
 from refimpl.report.learning_checks import Learning, learning_checks, planted_runs
 from refimpl.training.checkpoint import write_atomically
 from refimpl.training.environment import environment
@@ -72,51 +75,25 @@ def _quick_families(families: list[Family], tell: Tell) -> list[LeafResult]:
         leaves.extend(found)
         return results
 
-    _run(
-        "gradients",
-        gradients,
-        families,
-        tell,
-        lambda results: [
-            (
-                "gradient errors",
-                audit_figures.gradient_errors(leaves, results),
-                "Each dot is one gradient, its worst entry; crosses are the same check on a broken backward pass.",
-            )
-        ],
-    )
+    _run("gradients", gradients, families, tell, lambda results: audit_evidence.of_gradients(leaves, results))
     _run("values", value_checks, families, tell)
-    _run(
-        "KL",
-        kl_checks,
-        families,
-        tell,
-        lambda _: [
-            (
-                "KL divergences",
-                audit_figures.kl_curves(),
-                "The dashed line is the threshold of pruning, log alpha = 3. ARD's difference from the exact KL "
-                "grows to 0.635 and is off this scale.",
-            )
-        ],
-    )
-    _run(
-        "noise",
-        noise_checks,
-        families,
-        tell,
-        lambda _: [
-            (
-                "covariances",
-                audit_figures.covariances(),
-                "Two steps of one object, means and variances alike. LRT with noise shared over time (S004 eq. 14) "
-                "is not the weights' own covariance.",
-            )
-        ],
-    )
+    _run("KL", kl_checks, families, tell, lambda _: audit_evidence.of_kl())
+    _run("noise", noise_checks, families, tell, lambda _: audit_evidence.of_noise())
     for name, checks in (("masks", mask_checks), ("optimiser", optimiser_checks), ("counting", counting_checks)):
         _run(name, checks, families, tell)
+    _conformance(families, tell)
     return leaves
+
+
+def _conformance(families: list[Family], tell: Tell) -> None:
+    found: list[Diagnosis] = []
+
+    def checks() -> list[CheckResult]:
+        results, diagnoses = conformance_checks()
+        found.extend(diagnoses)
+        return results
+
+    _run("conformance", checks, families, tell, lambda _: audit_evidence.of_conformance(found))
 
 
 def _learning(families: list[Family], tell: Tell) -> Learning | None:
@@ -126,7 +103,7 @@ def _learning(families: list[Family], tell: Tell) -> Learning | None:
         found.append(planted_runs(tell))
         return learning_checks(found[0])
 
-    _run("learning", checks, families, tell, lambda _: audit_figures.learning_figures(found[0]) if found else [])
+    _run("learning", checks, families, tell, lambda _: audit_evidence.of_learning(found[0]) if found else [])
     return found[0] if found else None
 
 
@@ -135,20 +112,21 @@ def _run(
     checks: Callable[[], list[CheckResult]],
     families: list[Family],
     tell: Tell,
-    figures: Callable[[list[CheckResult]], list[audit_figures.Named]] = lambda _: [],
+    evidence: Callable[[list[CheckResult]], list[Evidence]] = lambda _: [],
 ) -> None:
     """Run a family; whatever it raises becomes a result that falls short, and the others still run."""
     began = time.perf_counter()
     try:
         results = checks()
-        drawn = figures(results)
+        shown = evidence(results)
     except Exception as error:
-        results, drawn = [_raised(name, error)], []
-    families.append(Family(name, *TEXTS[name], results, drawn))
+        results, shown = [_raised(name, error)], []
+    text = TEXTS[name]
+    families.append(Family(name, text.title, text.about, results, shown, text.ids))
     held = sum(map(holds, results))
     bugs = [result for result in results if result.planted is not None]
     caught = sum(bool(result.planted_caught) for result in bugs)
-    tell(f"{name:10} {held:3} of {len(results):3} checks hold, {caught:2} of {len(bugs):2} planted bugs caught "
+    tell(f"{name:11} {held:3} of {len(results):3} checks hold, {caught:2} of {len(bugs):2} planted bugs caught "
          f"({time.perf_counter() - began:.1f} s)")  # fmt: skip
 
 

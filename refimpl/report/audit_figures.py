@@ -1,7 +1,6 @@
-"""The figures of the audit: gradient errors, KL divergences, covariances over time, and the planted runs."""
+"""The figures of the audit: gradient errors, KL divergences, covariances over time."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,7 +9,7 @@ from refimpl.checks.gradcheck import TOLERANCE, LeafResult
 from refimpl.checks.kl_subjects import kl_value
 from refimpl.checks.moments import CovarianceBar, covariance_bars
 from refimpl.checks.result import CheckResult
-from refimpl.compression.thresholds import LOG_ALPHA_THRESHOLD, log_alpha
+from refimpl.compression.thresholds import LOG_ALPHA_THRESHOLD
 from refimpl.report.drawing import (
     BLACK,
     BLUE,
@@ -23,11 +22,6 @@ from refimpl.report.drawing import (
     new_figure,
     style_axes,
 )
-from refimpl.report.figures import learning_curve, sparsity_curve
-from refimpl.report.learning_checks import Learning
-from refimpl.report.parameter_figures import log_alpha_histogram, weight_matrix
-
-Named = tuple[str, Figure, str]  # title, figure, caption
 
 LEAST = 1e-18  # an error of exactly 0 is drawn here
 CURVES = {"log_uniform": ("exact", BLACK, "-"), "molchanov2017": ("Molchanov 2017", BLUE, "--"),
@@ -108,30 +102,7 @@ def covariances(bars: Sequence[CovarianceBar] | None = None) -> Figure:
     return figure
 
 
-def learning_figures(runs: Learning) -> list[Named]:
-    """(title, figure, caption) of the planted runs, and of the parameters of the first classifier if they are there."""
-    language, sentiment, random = runs.language, runs.sentiment[0], runs.random
-    curve = _with_truth(learning_curve(language.rows), language.rate_bits, "entropy rate")
-    texts = _with_truth(learning_curve(sentiment.rows), 100.0 * sentiment.bayes_accuracy, "Bayes accuracy")
-    found = [
-        (
-            "planted-lm, learning",
-            curve,
-            "Language model on the planted source; the dotted line is the exact entropy rate.",
-        ),
-        ("planted-lm, sparsity", sparsity_curve(language.rows), "What is left of the language model."),
-        ("planted-sentiment, learning", texts, "Classifier, seed 0; the dotted line is the exact Bayes accuracy."),
-        ("planted-sentiment, sparsity", sparsity_curve(sentiment.rows), "What is left of the classifier, seed 0."),
-        (
-            "random labels, sparsity",
-            sparsity_curve(random.rows),
-            "The same texts with coin flips for labels: nothing is kept.",
-        ),
-    ]
-    return found + parameter_figures(sentiment.params)
-
-
-def _with_truth(figure: Figure, value: float, label: str) -> Figure:
+def with_truth(figure: Figure, value: float, label: str) -> Figure:
     """A learning curve with the best value that any model can have, inside its axis."""
     axes = figure.axes[2]
     low, high = axes.get_ylim()
@@ -140,20 +111,3 @@ def _with_truth(figure: Figure, value: float, label: str) -> Figure:
     axes.axhline(value, color=GREEN, linewidth=1.4, linestyle=":", label=label)
     axes.legend(fontsize=9, frameon=False)
     return figure
-
-
-def parameter_figures(params: dict[str, Any]) -> list[Named]:
-    """Histograms of log alpha, and the largest matrix with what is pruned left white; nothing without parameters."""
-    if not params:
-        return []
-    names = [name.removesuffix(".mu") for name in params if name.endswith(".mu")]
-    log_alphas = {name: log_alpha(params[f"{name}.mu"], params[f"{name}.log_sigma"]) for name in names}
-    found = [
-        ("log alpha", log_alpha_histogram(log_alphas), "Posterior of the classifier, seed 0: kept is left of the line.")
-    ]
-    for name in names:
-        mu = params[f"{name}.mu"]
-        if name.rpartition(".")[2] in ("W", "W_x", "W_h") and min(mu.shape[0], mu.shape[-1]) > 1:
-            figure = weight_matrix(mu, log_alphas[name] < LOG_ALPHA_THRESHOLD, name)
-            found.append((f"weights of {name}", figure, f"Posterior means of {name}, classifier of seed 0."))
-    return found

@@ -1,7 +1,6 @@
 """The audit as one HTML page: no scripts, no network; figures are embedded."""
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
@@ -11,8 +10,19 @@ from refimpl import __version__
 from refimpl.checks.gradcheck import LeafResult
 from refimpl.checks.planting import holds
 from refimpl.checks.result import CheckResult
-from refimpl.report.audit_figures import Named
-from refimpl.report.drawing import to_data_uri
+from refimpl.report.audit_bugs import bug_section
+from refimpl.report.audit_html import (
+    anchor_of,
+    format_figure,
+    html_cell,
+    html_derivation,
+    html_evidence,
+    html_folded,
+    html_mark,
+    html_row,
+    html_table,
+)
+from refimpl.report.evidence import Evidence
 
 SHORT_TABLE = 40  # a longer one shows what matters and folds the rest away
 
@@ -24,7 +34,8 @@ class Family(NamedTuple):
     title: str
     about: str
     results: list[CheckResult]
-    figures: list[Named]
+    evidence: list[Evidence]
+    ids: tuple[str, ...] = ()  # of the equations that the family rests on
 
 
 class Page(NamedTuple):
@@ -54,6 +65,7 @@ def render(page: Page) -> str:
         _three_sentences(page),
         _summary(page),
         *(_family(family, page.leaves) for family in page.families),
+        bug_section(results_of(page)),
         '<h2 id="environment">Environment</h2>',
         f"<pre>{escape(json.dumps(page.environment, indent=1))}</pre>",
     ]
@@ -69,17 +81,6 @@ def render(page: Page) -> str:
         f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}{title}\n<style>\n{style}</style></head>\n'
         f"<body><main>\n{body}\n</main></body>\n</html>\n"
     )
-
-
-def format_figure(value: float | None) -> str:
-    """A figure as the page and the command print it."""
-    if value is None:
-        return "–"
-    if math.isnan(value):
-        return "not a number"
-    if math.isinf(value):
-        return "infinite"
-    return "0" if value == 0.0 else f"{value:.3g}"
 
 
 def _one_line(results: Sequence[CheckResult]) -> str:
@@ -105,7 +106,7 @@ def _verdict(page: Page) -> str:
             "in them is caught.</div>"
         )
     items = "".join(
-        f'<li><a href="#{_anchor(r)}">{escape(r.family)}: {escape(r.name)}</a>: {_why(r)}</li>' for r in failing
+        f'<li><a href="#{anchor_of(r)}">{escape(r.family)}: {escape(r.name)}</a>: {_why(r)}</li>' for r in failing
     )
     text = f"<strong>{len(failing)} of {len(results)} checks fall short:</strong>"
     return f'<div class="verdict short">{text}<ul>{items}</ul></div>'
@@ -145,105 +146,68 @@ def _summary(page: Page) -> str:
         good = held == len(family.results)
         cells = [
             f'<td><a href="#{family.name}">{escape(family.name)}</a></td>',
-            _cell(family.title),
-            _cell(f"{held} of {len(family.results)}", "number"),
-            _cell(f"{caught} of {len(bugs)}", "number"),
-            _cell(f"{sum(result.seconds for result in family.results):.1f}", "number"),
-            _mark(good, "holds", "falls short"),
+            html_cell(family.title),
+            html_cell(f"{held} of {len(family.results)}", "number"),
+            html_cell(f"{caught} of {len(bugs)}", "number"),
+            html_cell(f"{sum(result.seconds for result in family.results):.1f}", "number"),
+            html_mark(good, "holds", "falls short"),
         ]
-        rows.append(_row(cells, good))
+        rows.append(html_row(cells, good))
     columns = ["family", "what is shown", "#checks that hold", "#bugs caught", "#seconds", "verdict"]
-    return _html_table(columns, rows)
-
-
-def _html_table(columns: Sequence[str], rows: Iterable[str], kind: str = "checks") -> str:
-    """A table that scrolls by itself where the page is narrow; # marks a column of numbers."""
-    head = "".join(f'<th class="number">{c[1:]}</th>' if c.startswith("#") else f"<th>{c}</th>" for c in columns)
-    body = "".join(rows)
-    table = f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="scroll">{table}</div>'
-
-
-def _row(cells: Iterable[str], good: bool, anchor: str = "") -> str:
-    place = f' id="{anchor}"' if anchor else ""
-    kind = "" if good else ' class="short"'
-    return f"<tr{place}{kind}>{''.join(cells)}</tr>"
-
-
-def _cell(text: str, kind: str = "") -> str:
-    return f'<td class="{kind}">{escape(text)}</td>' if kind else f"<td>{escape(text)}</td>"
-
-
-def _mark(good: bool, yes: str, no: str) -> str:
-    words, kind = (f"✓ {yes}", "good") if good else (f"✗ {no}", "bad")
-    return f'<td><span class="{kind}">{escape(words.strip())}</span></td>'
-
-
-def _anchor(result: CheckResult) -> str:
-    words = "".join(c if c.isalnum() else "-" for c in result.name)
-    return f"{result.family}-{words}"
+    return html_table(columns, rows)
 
 
 def _family(family: Family, leaves: Sequence[LeafResult]) -> str:
     parts = [
         f'<h2 id="{family.name}">{escape(family.name)}<small>{escape(family.title)}</small></h2>',
-        f"<p>{escape(family.about)}</p>",
+        f"<p>{escape(family.about)} {html_derivation(family.ids)}</p>",
     ]
     if len(family.results) <= SHORT_TABLE:
         parts.append(_table(family.results))
     else:
         first = [r for r in family.results if r.planted is not None or not holds(r)]
         rest = [r for r in family.results if r.planted is None and holds(r)]
-        parts += [_table(first), _folded(f"{len(rest)} more checks, all of which hold", _table(rest))]
-    parts += [_figure(*named) for named in family.figures]
+        parts += [_table(first), html_folded(f"{len(rest)} more checks, all of which hold", _table(rest))]
+    parts += map(html_evidence, family.evidence)
     if family.name == "gradients":
-        parts.append(_folded(f"all {len(leaves)} gradients, one a row", _leaves(leaves)))
+        parts.append(html_folded(f"all {len(leaves)} gradients, one a row", _leaves(leaves)))
     return "\n".join(parts)
-
-
-def _folded(summary: str, content: str) -> str:
-    return f"<details><summary>{escape(summary)}</summary>{content}</details>"
 
 
 def _table(results: Iterable[CheckResult]) -> str:
     columns = ["check", "what it would have caught", "#figure", "#bound", "verdict", "bug planted", "#its figure", ""]
-    return _html_table(columns, map(_check_row, results))
+    return html_table(columns, map(_check_row, results))
 
 
 def _check_row(r: CheckResult) -> str:
     name = f'<strong>{escape(r.name)}</strong><span class="what">{escape(r.what)}</span>'
     cells = [
         f'<td class="check">{name}</td>',
-        _cell(r.catches, "catches"),
-        _cell(format_figure(r.figure), "number"),
-        _cell(f"≤ {format_figure(r.bound)}", "number"),
-        _mark(r.passed, "holds", "falls short"),
-        _cell(r.planted or "", "planted"),
-        _cell("" if r.planted is None else format_figure(r.planted_figure), "number"),
-        _cell("") if r.planted_caught is None else _mark(r.planted_caught, "caught", "missed"),
+        html_cell(r.catches, "catches"),
+        html_cell(format_figure(r.figure), "number"),
+        html_cell(f"≤ {format_figure(r.bound)}", "number"),
+        html_mark(r.passed, "holds", "falls short"),
+        html_cell(r.planted or "", "planted"),
+        html_cell("" if r.planted is None else format_figure(r.planted_figure), "number"),
+        html_cell("") if r.planted_caught is None else html_mark(r.planted_caught, "caught", "missed"),
     ]
-    return _row(cells, holds(r), _anchor(r))
-
-
-def _figure(title: str, figure: Any, caption: str) -> str:
-    image = f'<img alt="{escape(title, quote=True)}" src="{to_data_uri(figure)}">'
-    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+    return html_row(cells, holds(r), anchor_of(r))
 
 
 def _leaves(leaves: Sequence[LeafResult]) -> str:
     columns = ["layer", "gradient", "#entries", "#error", "worst index", "#by hand", "#complex step", ""]
-    return _html_table(columns, map(_leaf_row, leaves), "leaves")
+    return html_table(columns, map(_leaf_row, leaves), "leaves")
 
 
 def _leaf_row(leaf: LeafResult) -> str:
     cells = [
-        _cell(leaf.layer),
-        _cell(leaf.leaf),
-        _cell(f"{leaf.entries}", "number"),
-        _cell(format_figure(leaf.error), "number"),
-        _cell(str(list(leaf.worst_index))),
-        _cell(f"{leaf.hand:.17g}", "number"),
-        _cell(f"{leaf.step:.17g}", "number"),
-        _mark(leaf.passed, "", leaf.note),
+        html_cell(leaf.layer),
+        html_cell(leaf.leaf),
+        html_cell(f"{leaf.entries}", "number"),
+        html_cell(format_figure(leaf.error), "number"),
+        html_cell(str(list(leaf.worst_index))),
+        html_cell(f"{leaf.hand:.17g}", "number"),
+        html_cell(f"{leaf.step:.17g}", "number"),
+        html_mark(leaf.passed, "", leaf.note),
     ]
-    return _row(cells, leaf.passed)
+    return html_row(cells, leaf.passed)

@@ -7,16 +7,18 @@ from html.parser import HTMLParser
 
 import pytest
 
+from refimpl.checks.conformance_checks import Diagnosis
 from refimpl.checks.planting import holds
 from refimpl.checks.result import CheckResult
 from refimpl.experiments.planted_checks import PlantedLanguageResult, PlantedSentimentResult, RandomLabelsResult
 from refimpl.report import audit as module
-from refimpl.report import audit_figures, learning_checks
+from refimpl.report import audit_evidence, audit_figures, learning_checks
 from refimpl.report.audit import audit
-from refimpl.report.audit_page import format_figure
+from refimpl.report.audit_html import format_figure
 from refimpl.report.drawing import new_figure
 from refimpl.report.learning_checks import Learning
 
+DIAGNOSIS = Diagnosis("lstm-001", "no <bias>", "bias", "mid.i", ("bias-missing", "b + c"), True)
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -70,6 +72,7 @@ def families(monkeypatch):
             name, name.removesuffix("_checks").replace("value", "values").replace("mask", "masks")
         )
         monkeypatch.setattr(module, name, lambda family=family: [result(family=family)])
+    monkeypatch.setattr(module, "conformance_checks", lambda: ([result(family="conformance")], [DIAGNOSIS]))
     return monkeypatch
 
 
@@ -89,13 +92,16 @@ def test_the_quick_audit_holds(tmp_path, monkeypatch):
     assert Reader(page).faults == []
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == ["audit.json", "index.html"]
     assert [line.split()[0] for line in lines] == [
-        "gradients", "values", "KL", "noise", "masks", "optimiser", "counting", "all",
+        "gradients", "values", "KL", "noise", "masks", "optimiser", "counting", "conformance", "all",
     ]  # fmt: skip
     count = len(record["results"])
     assert f"all {count} checks hold" in lines[-1]
     assert f"All {count} checks hold" in page
     assert "runs on planted sources (family learning) were left out" in page
     assert page.count("data:image/png;base64,") == 3
+    bugs = [r for r in record["results"] if r["planted"] is not None]
+    assert page.count('class="check"') == count + len(bugs)  # a row a check, and a row a bug
+    assert f"{len(bugs)} mistakes, and what caught them" in page
     assert record["holds"] is True
     assert record["quick"] is True
     assert record["learning"] is None
@@ -114,6 +120,7 @@ def test_text_is_escaped_and_what_is_no_number_is_null(tmp_path, families):
     (found,) = [r for r in record["results"] if r["family"] == "KL"]
     assert found["planted_figure"] is None
     assert "not a number" in page
+    assert "<td>no &lt;bias&gt;</td><td>lstm-001</td><td>mid.i</td><td>bias-missing or b + c</td>" in page
 
 
 @pytest.mark.parametrize(
@@ -133,10 +140,10 @@ def test_a_check_that_falls_short_is_named(tmp_path, families, changes, words):
     assert Reader(page).faults == []
     assert record["holds"] is False
     assert [r["name"] for r in record["results"] if not r["holds"]] == ["broken"]
-    assert "<strong>1 of 9 checks fall short:</strong>" in page.replace("falls", "fall").replace("check ", "checks ")
+    assert "<strong>1 of 10 checks fall short:</strong>" in page.replace("falls", "fall").replace("check ", "checks ")
     assert f'<a href="#noise-broken">noise: broken</a>: {words}' in page
     assert any(line.startswith("FALLS SHORT  noise: broken") for line in lines)
-    assert "1 of 9 checks fall short" in lines[-1]
+    assert "1 of 10 checks fall short" in lines[-1]
 
 
 def test_a_family_that_raises_falls_short_and_the_others_run(tmp_path, families):
@@ -288,9 +295,9 @@ def test_figures_of_parameters_where_there_are_some():
     from refimpl.models.parameters import initialise
 
     params = initialise(text_classifier("LLLCCL", vocabulary=20, embedding=4, size=3, classes=1), 0)
-    names = [title for title, _, _ in audit_figures.parameter_figures(params)]
+    names = [shown.title for shown in audit_evidence.of_parameters(params)]
     assert names == ["log alpha", "weights of embedding.W", "weights of lstm.W_x", "weights of lstm.W_h"]
-    assert audit_figures.parameter_figures(None) == []
+    assert audit_evidence.of_parameters(None) == []
 
 
 def test_figures_as_they_are_printed():

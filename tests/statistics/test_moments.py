@@ -1,16 +1,11 @@
-"""Moments of RT and LRT, and what each way of sharing the noise does to covariances.
+"""Moments of RT, LRT and flipout, and what each way of sharing the noise does to covariances.
 
-Mean and variance do not depend on the scheme [RT.F1] [LRT.F1] [LRT.F2] [LRT.F3]; covariances over time and objects do:
+Mean and variance do not depend on the scheme [RT.F1] [LRT.F1] [LRT.F2] [LRT.F3] [FLIPOUT.F1] [FLIPOUT.F2] [MOMENTS.E1]
+[MOMENTS.E2]; covariances over time, objects and gates do [MOMENTS.E3] [MOMENTS.E4] [MOMENTS.E5]. The table is in
+refimpl/checks/moments.py.
 
-    scheme                            two steps of an object         two objects
-    RT, one draw a mini-batch         sum_d sigma_d^2 x_td x_t'd     the same sum
-    RT, one draw an object            the same sum                   0
-    LRT, one draw each                0                              0
-    LRT, one draw an object           sqrt(v_t v_t')                 0
-
-Every test states its standard error, and rejects the neighbouring schemes: |z| < 5 for the right
-value, > 10 for others.
-Draws are the columns of a matrix whose columns are all alike.
+Every test states its standard error [MOMENTS.E6], and rejects the neighbouring schemes: |z| < 5 for the right value,
+> 10 for others. Draws are the columns of a matrix whose columns are all alike.
 """
 
 import math
@@ -20,116 +15,108 @@ import pytest
 
 from refimpl.bayes.gaussian_weights import GaussianParams, gaussian_weights_forward
 from refimpl.bayes.local_reparam import AffineLRTParams, affine_lrt_forward
-from refimpl.layers.affine import AffineParams, affine_forward
+from refimpl.checks import moments
+from refimpl.checks.moments import DRAWS, LAWS, LINEAR, MU, SCHEMES, SIGMA, B, D, Linear, T, X, columns
 from refimpl.noise import Draw, normal
 
-T, B, D, DRAWS = 2, 2, 4, 20_000
 RIGHT, WRONG = 5.0, 10.0  # bounds on |z|
-
-MU = np.array([0.7, -0.4, 1.1, 0.2])
-SIGMA = np.array([0.9, 0.5, 0.3, 0.8])
-X = np.array([[[1.0, -0.6, 0.4, 0.5], [0.8, 0.3, -1.2, 0.6]], [[0.6, 1.0, 0.9, -0.1], [-0.7, 0.2, 0.5, 1.0]]])
-MEAN = X @ MU  # (T, B)
-VAR = (X * X) @ SIGMA**2
-
-
-def columns(values, *middle):
-    return np.broadcast_to(values.reshape(D, *(1,) * len(middle), 1), (D, *middle, DRAWS)).copy()
-
-
-def rt(*eps_shape):
-    """y (T, B, DRAWS)."""
-    eps = normal(Draw(11, "rt"), (*eps_shape, D, DRAWS))
-    W, _ = gaussian_weights_forward(GaussianParams(columns(MU), columns(np.log(SIGMA))), eps)
-    return affine_forward(X, AffineParams(W, None))[0]
-
-
-def lrt(time):
-    eps = normal(Draw(12, "lrt"), (time, B, DRAWS))
-    return affine_lrt_forward(X, AffineLRTParams(columns(MU), columns(np.log(SIGMA))), eps, var_floor=0.0)[0]
-
-
-SCHEMES = {
-    "rt_batch": lambda: rt(),
-    "rt_object": lambda: rt(B),
-    "lrt_each": lambda: lrt(T),
-    "lrt_object": lambda: lrt(1),
-}
+MEAN, VAR = LINEAR.mean(), LINEAR.var()
 schemes = pytest.mark.parametrize("scheme", SCHEMES)
 
 
-def z_of_covariance(left, right, left_at, right_at, covariance):
-    """z of the sample covariance about the known means; for normals its variance is (v v' + cov^2) / draws."""
-    sample = np.mean((left - MEAN[left_at]) * (right - MEAN[right_at]))
-    return (sample - covariance) / math.sqrt((VAR[left_at] * VAR[right_at] + covariance**2) / DRAWS)
+def only(truth, z_of_law):
+    """The true law of a covariance is kept, the others are rejected."""
+    for law in LAWS:
+        z = z_of_law(law)
+        assert (z < RIGHT) if law is truth else (z > WRONG), (law.__name__, z)
 
 
-def hypotheses(left_at, right_at):
-    return {
-        "weights shared": float(np.sum(SIGMA**2 * X[left_at] * X[right_at])),
-        "independent": 0.0,
-        "noise shared": math.sqrt(VAR[left_at] * VAR[right_at]),
-    }
-
-
-def only(truth, y, left_at, right_at):
-    """The true hypothesis about a covariance is kept, the others are rejected."""
-    for name, covariance in hypotheses(left_at, right_at).items():
-        z = abs(z_of_covariance(y[left_at], y[right_at], left_at, right_at, covariance))
-        assert (z < RIGHT) if name == truth else (z > WRONG), (name, z)
+def test_mean_and_variance_by_scalar_loop():
+    for t, b in np.ndindex(T, B):
+        assert MEAN[t, b] == pytest.approx(sum(X[t, b, d] * MU[d] for d in range(D)), rel=1e-14)
+        assert VAR[t, b] == pytest.approx(sum((X[t, b, d] * SIGMA[d]) ** 2 for d in range(D)), rel=1e-14)
 
 
 @schemes
 def test_mean_and_variance(scheme):
     """Standard errors sqrt(v / n) and v sqrt(2 / n); reading log_sigma as log sigma^2 would give sum of sigma x^2."""
-    y = SCHEMES[scheme]()
-    wrong = (X * X) @ SIGMA
-    for at in np.ndindex(T, B):
-        assert abs(y[at].mean() - MEAN[at]) < RIGHT * math.sqrt(VAR[at] / DRAWS)
-        sample = np.mean((y[at] - MEAN[at]) ** 2)
-        assert abs(sample - VAR[at]) < RIGHT * VAR[at] * math.sqrt(2.0 / DRAWS)
-        assert abs(sample - wrong[at]) > WRONG * wrong[at] * math.sqrt(2.0 / DRAWS)
+    y = SCHEMES[scheme].sample()
+    assert moments.z_of_mean_and_variance(y) < RIGHT
+    assert moments.z_of_mean_and_variance(y, Linear(X, MU, np.sqrt(SIGMA))) > WRONG
+    assert moments.z_of_mean_and_variance(y, Linear(X, 0.9 * MU, SIGMA)) > WRONG
 
 
-@pytest.mark.parametrize("other", ["rt_object", "lrt_each", "lrt_object"])
+@schemes
+def test_covariance_over_time(scheme):
+    y, truth = SCHEMES[scheme].sample(), SCHEMES[scheme].over_time
+    only(truth, lambda law: moments.z_over_time(y, law))
+
+
+@schemes
+def test_covariance_over_objects(scheme):
+    y, truth = SCHEMES[scheme].sample(), SCHEMES[scheme].over_objects
+    only(truth, lambda law: moments.z_over_objects(y, law))
+
+
+def test_laws_by_scalar_loop():
+    left, right = (0, 1), (1, 0)
+    shared = sum(SIGMA[d] ** 2 * X[0, 1, d] * X[1, 0, d] for d in range(D))
+    squares = 2.0 * sum(SIGMA[d] ** 4 * X[0, 1, d] ** 2 * X[1, 0, d] ** 2 for d in range(D))
+    assert moments.weights_shared(LINEAR, left, right) == pytest.approx(shared, rel=1e-14)
+    assert moments.noise_shared(LINEAR, left, right) == pytest.approx(math.sqrt(VAR[left] * VAR[right]), rel=1e-14)
+    assert moments.covariance_of_squares(LINEAR, left, right) == pytest.approx(squares, rel=1e-14)
+    error = math.sqrt((VAR[left] * VAR[right] + max(shared**2, squares)) / 100)
+    assert moments.covariance_error(left, right, shared, 100) == pytest.approx(error, rel=1e-14)
+
+
+# The third is one draw an object by RT: there squares of two objects are independent.
+@pytest.mark.parametrize(
+    ("scheme", "left", "right", "tied"),
+    [
+        ("flipout, signs of each", (0, 0), (1, 0), True),
+        ("flipout, signs of each", (0, 0), (0, 1), True),
+        ("flipout, signs of an object", (0, 0), (0, 1), True),
+        ("RT, a draw an object", (0, 0), (0, 1), False),
+        ("LRT, a draw each", (0, 0), (1, 0), False),
+    ],
+)
+def test_what_flipout_makes_uncorrelated_is_not_independent(scheme, left, right, tied):
+    """Squares of two centred preactivations: covariance 2 sum sigma^4 x^2 x'^2, for |eps| is shared; else 0."""
+    y = SCHEMES[scheme].sample()
+    exact = moments.covariance_of_squares(LINEAR, left, right)
+    z_tied, z_free = (moments.z_of_squares(y, left, right, value) for value in (exact, 0.0))
+    assert (z_tied if tied else z_free) < RIGHT
+    assert (z_free if tied else z_tied) > WRONG
+
+
+def test_within_an_object_flipout_has_all_moments_of_one_draw_an_object():
+    """Signs of an object turn the draw for all its steps alike: y - m is that of some draw, and normal."""
+    y = SCHEMES["flipout, signs of an object"].sample()
+    deviation = (y - MEAN[..., None]) / np.sqrt(VAR)[..., None]
+    fourth = np.mean(deviation**4, axis=-1)
+    assert np.max(np.abs(fourth - 3.0)) < RIGHT * math.sqrt(96.0 / DRAWS)
+    correlation = moments.weights_shared(LINEAR, (0, 0), (1, 0)) / math.sqrt(VAR[0, 0] * VAR[1, 0])
+    squares = np.mean(deviation[0, 0] ** 2 * deviation[1, 0] ** 2)  # 1 + 2 r^2 for normals; its variance is below 105
+    assert abs(squares - 1.0 - 2.0 * correlation**2) < RIGHT * math.sqrt(105.0 / DRAWS)
+
+
+@pytest.mark.parametrize("other", [name for name in SCHEMES if not name.startswith("RT")])
 def test_all_schemes_agree_in_mean_and_variance(other):
     """Two independent samples: standard errors sqrt(2 v / n) and 2 v / sqrt(n)."""
-    y, y_other = SCHEMES["rt_batch"](), SCHEMES[other]()
+    y, y_other = SCHEMES["RT, a draw a mini-batch"].sample(), SCHEMES[other].sample()
     for at in np.ndindex(T, B):
-        if other == "rt_object" and at[1] == 0:
-            continue  # one stream: the draw of the first object is that of the mini-batch
         assert abs(y[at].mean() - y_other[at].mean()) < RIGHT * math.sqrt(2.0 * VAR[at] / DRAWS)
         assert abs(y[at].var() - y_other[at].var()) < RIGHT * 2.0 * VAR[at] / math.sqrt(DRAWS)
 
 
-@pytest.mark.parametrize(
-    ("scheme", "truth"),
-    [
-        ("rt_batch", "weights shared"),
-        ("rt_object", "weights shared"),
-        ("lrt_each", "independent"),
-        ("lrt_object", "noise shared"),
-    ],
-)
-def test_covariance_over_time(scheme, truth):
-    y = SCHEMES[scheme]()
-    for b in range(B):
-        only(truth, y, (0, b), (1, b))
-
-
-@pytest.mark.parametrize(
-    ("scheme", "truth"),
-    [
-        ("rt_batch", "weights shared"),
-        ("rt_object", "independent"),
-        ("lrt_each", "independent"),
-        ("lrt_object", "independent"),
-    ],
-)
-def test_covariance_over_objects(scheme, truth):
-    y = SCHEMES[scheme]()
-    only(truth, y, (0, 0), (0, 1))
-    only(truth, y, (0, 0), (1, 1))
+def test_correlation_is_1_only_where_the_scaled_inputs_are_parallel():
+    """Cauchy-Schwarz: |sum sigma^2 x x'| <= sqrt(v v'), equal if and only if sigma x and sigma x' are parallel."""
+    for x_other, parallel in ((-2.0 * X[0], True), (X[1], False)):
+        linear = Linear(np.stack([X[0], x_other]), MU, SIGMA)
+        for b in range(B):
+            pair = ((0, b), (1, b))
+            ratio = abs(moments.weights_shared(linear, *pair)) / moments.noise_shared(linear, *pair)
+            assert ratio == pytest.approx(1.0, rel=1e-14) if parallel else ratio < 0.95
 
 
 def test_different_symbols_are_tied_by_shared_noise_and_not_by_shared_weights():
@@ -146,31 +133,8 @@ def test_different_symbols_are_tied_by_shared_noise_and_not_by_shared_weights():
     assert abs(sample - SIGMA[0] * SIGMA[1]) > WRONG * SIGMA[0] * SIGMA[1] * math.sqrt(2.0 / DRAWS)
 
 
-@pytest.mark.parametrize("gates", [1, 4])
-def test_gates_share_their_noise_only_where_eps_has_one_gate(gates):
-    """Equal means and variances in all gates: their covariance is v with shared noise and 0 with own noise."""
-    params = AffineLRTParams(columns(MU, 4), columns(np.log(SIGMA), 4))
-    eps = normal(Draw(14, "gates"), (T, B, gates, DRAWS))
-    y, _ = affine_lrt_forward(X, params, eps, var_floor=0.0)
-    for k in (1, 2, 3):
-        z = {c: z_of_covariance(y[0, 0, 0], y[0, 0, k], (0, 0), (0, 0), c) for c in (0.0, VAR[0, 0])}
-        right, wrong = (VAR[0, 0], 0.0) if gates == 1 else (0.0, VAR[0, 0])
-        assert abs(z[right]) < RIGHT
-        assert abs(z[wrong]) > WRONG
-
-
-def test_a_recurrent_weight_used_twice_is_not_two_independent_preactivations():
-    """y = w (w x): its mean is (mu^2 + sigma^2) x with one weight, and mu^2 x by LRT at each step."""
-    mu, log_sigma, x = np.array([[0.8]]), np.array([[math.log(0.6)]]), np.ones((1, DRAWS, 1))
-    W, _ = gaussian_weights_forward(GaussianParams(mu, log_sigma), normal(Draw(15, "W"), (DRAWS, 1, 1)))
-    y = x
-    for _ in range(2):
-        y, _ = affine_forward(y, AffineParams(W, None))
-    by_lrt = x
-    for step in range(2):
-        eps = normal(Draw(15, "eps", step), x.shape)
-        by_lrt, _ = affine_lrt_forward(by_lrt, AffineLRTParams(mu, log_sigma), eps, var_floor=0.0)
-    for sample, right, wrong in ((y, 0.64 + 0.36, 0.64), (by_lrt, 0.64, 0.64 + 0.36)):
-        error = sample.std() / math.sqrt(DRAWS)
-        assert abs(sample.mean() - right) < RIGHT * error
-        assert abs(sample.mean() - wrong) > WRONG * error
+def test_the_bug_of_weights_that_are_redrawn_at_each_step_is_found():
+    y = moments.rt_redrawn()
+    assert moments.z_of_mean_and_variance(y) < RIGHT  # they do not see it
+    assert moments.z_over_time(y, moments.weights_shared) > WRONG
+    assert moments.z_over_time(y, moments.independent) < RIGHT

@@ -1,0 +1,55 @@
+"""Running a subject: errors that say where they come from, and whether a second run gives the same."""
+
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from refimpl.checks.conformance import Case
+from refimpl.checks.crosscheck.compare import same
+from refimpl.checks.crosscheck.subject import Answered, BadSubjectError, Subject
+
+SEEDS = (0, 1)  # of the framework's generator in the first and in the second run
+FOREIGN = ("site-packages", "dist-packages", str(Path(__file__).parents[1]))
+
+
+def run_subject(subject: Subject, case: Case, known: Sequence[str], seed: int = SEEDS[0]) -> Answered:
+    """The subject's answers.
+
+    Errors: BadSubjectError that says what it raised and where; NotImplementedError as it is.
+    """
+    if subject.seed is not None:
+        subject.seed(seed)
+    try:
+        return subject.run(case, known)
+    except (BadSubjectError, NotImplementedError):
+        raise
+    except Exception as error:
+        raise BadSubjectError(where(error)) from error
+
+
+def where(error: Exception) -> str:
+    """The error, and the last line that is the user's own and not of a framework."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if not any(part in f.filename for part in FOREIGN)]
+    said = str(error) if not isinstance(error, KeyError) else str(error.args[0] if error.args else "")
+    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    return f"{type(error).__name__}: {said}{place}"
+
+
+def not_repeatable(subject: Subject, case: Case, known: Sequence[str], first: Answered) -> str:
+    """ "" if a second run on the same input, with other random numbers, gives the same; else what differs, and why."""
+    if not subject.repeatable:
+        return ""
+    moving = _differing(first, run_subject(subject, case, known, SEEDS[1]))
+    if not moving:
+        return ""
+    said = f"two runs on the same input and noise differ in {', '.join(moving)}: "
+    if subject.seed is not None and not _differing(first, run_subject(subject, case, known)):
+        return said + "it draws noise of its own from the framework's generator; use the noise that is given"
+    return said + "it draws noise of its own, or keeps something from one call to the next"
+
+
+def _differing(first: Answered, second: Answered) -> list[str]:
+    """The answers that two runs do not share."""
+    others = second.answers
+    return [n for n, array in first.answers.items() if n not in others or not same({n: array}, {n: others[n]})]
