@@ -1,85 +1,18 @@
 """Chapter 07, its steps by SymPy: each forward line is differentiated, and the chain rule put together forwards; what
-comes out has to be what the chapter's backward lines give.
+comes out has to be what the chapter's backward lines give (``chain_rule.py`` says how they are compared).
 
 What a step has computed (gates, cell, tanh of the cell, state) are symbols too, since the chapter's lines are written
-in them: s' = s (1 - s), tanh' = 1 - tanh^2. So both sides are polynomials in the same symbols. They are compared in
-exact arithmetic where every symbol is a random integer of 61 bits: a polynomial of degree d that is not zero is zero
-there with a probability of at most d / 2^61 (Schwartz 1980; Zippel 1979).
+in them: s' = s (1 - s), tanh' = 1 - tanh^2.
 """
 
-import random
 from itertools import product
 
 import pytest
 import sympy as sp
 
+from tests.derivations.chain_rule import Chain, at, leaves_of, random_integers, sigmoid_slope, symbols, tanh_slope
+
 I, F, G, O = range(4)  # noqa: E741
-
-
-def symbols(name, *shape):
-    """Symbols by their index."""
-    return {index: sp.Symbol(name + "_" + "".join(map(str, index))) for index in product(*map(range, shape))}
-
-
-class Chain:
-    """Lines in the order in which they are computed: a symbol, its formula, and the slope of its nonlinearity."""
-
-    def __init__(self):
-        self.lines = []
-
-    def line(self, name, formula, slope=None):
-        """A symbol for a function of the formula; slope gives the function's derivative from its value."""
-        symbol = sp.Symbol(name)
-        self.lines.append((symbol, formula, sp.Integer(1) if slope is None else slope(symbol)))
-        return symbol
-
-    def formulas(self):
-        return [part for symbol, formula, _ in self.lines for part in (symbol, formula)]
-
-    def gradients(self, L, leaves, values):
-        """dL / dleaf for each leaf at the values: every formula differentiated in each of the symbols it is made of."""
-        lines = [*self.lines, (sp.Symbol("L"), L, sp.Integer(1))]
-        slopes = [
-            (symbol, [(s, int((slope * sp.diff(formula, s)).xreplace(values))) for s in formula.free_symbols])
-            for symbol, formula, slope in lines
-        ]
-        found = {}
-        for leaf in leaves:
-            moved = {leaf: 1}
-            for symbol, partials in slopes:
-                moved[symbol] = sum(partial * moved.get(s, 0) for s, partial in partials)
-            found[leaf] = moved[sp.Symbol("L")]
-        return found
-
-
-def random_integers(*trees):
-    """A value for every symbol of the given dicts, lists and formulas."""
-    rng = random.Random(7)
-    found = set().union(*(sp.sympify(x).free_symbols for tree in trees for x in leaves_of(tree)))
-    return {symbol: sp.Integer(rng.getrandbits(61)) for symbol in sorted(found, key=str)}
-
-
-def leaves_of(tree):
-    if isinstance(tree, dict | list):
-        return [x for part in (tree.values() if isinstance(tree, dict) else tree) for x in leaves_of(part)]
-    return [tree]
-
-
-def at(values, tree):
-    """The same tree with every symbol replaced by its integer."""
-    if isinstance(tree, dict):
-        return {key: at(values, part) for key, part in tree.items()}
-    if isinstance(tree, list):
-        return [at(values, part) for part in tree]
-    return int(sp.sympify(tree).xreplace(values))
-
-
-def sigmoid_slope(y):
-    return y * (1 - y)
-
-
-def tanh_slope(y):
-    return 1 - y**2
 
 
 class LSTM:
@@ -233,52 +166,3 @@ def test_token_input_is_dense_input_of_one_hot_rows():
         occurrences = [t for t, one in enumerate(ids) if one == v]
         assert sp.expand(sp.diff(L, W[v,]) - sum(m[v,] * du[t,] for t in occurrences)) == 0  # LSTM.B14
         assert sp.expand(sp.diff(L, m[v,]) - sum(du[t,] * W[v,] for t in occurrences)) == 0  # LSTM.B15
-
-
-def test_rnn_backward_is_the_derivative():
-    """[RNN.F1] [RNN.F2] [RNN.F3] [RNN.F4] [RNN.F5] [RNN.B1] [RNN.B2] [RNN.B3] [RNN.B4] [RNN.B5] [RNN.B6] [RNN.B7]
-    [RNN.B8] [RNN.B9] [RNN.B10] [RNN.B11]  Two steps, two inputs, two units.
-    """
-    T, D, H = 2, 2, 2
-    x, mask, b, h0 = symbols("x", T, D), symbols("M", T), symbols("b", H), symbols("h", H)
-    W_x, W_h, m_x = symbols("Wx", D, H), symbols("Wh", H, H), symbols("mx", D)
-    m_h, z_h, dh_out, dlast = symbols("mh", H), symbols("zh", H), symbols("dh", T, H), symbols("dl", H)
-    leaves = {"x": x, "W_x": W_x, "W_h": W_h, "b": b, "m_x": m_x, "m_h": m_h, "z_h": z_h, "h0": h0}
-    chain, h, steps, L = Chain(), [h0[n,] for n in range(H)], [], sp.Integer(0)
-    for t in range(T):
-        u = [sum(x[t, d] * m_x[d,] * W_x[d, n] for d in range(D)) + b[n,] for n in range(H)]  # RNN.F1
-        a = [u[n] + sum(h[j] * m_h[j,] * W_h[j, n] for j in range(H)) for n in range(H)]  # RNN.F2
-        y = [chain.line(f"y{t}{n}", a[n], tanh_slope) for n in range(H)]  # RNN.F3
-        steps.append([h, y])
-        held = [mask[t,] * y[n] * z_h[n,] + (1 - mask[t,]) * h[n] for n in range(H)]  # RNN.F4, RNN.F5
-        h = [chain.line(f"h'{t}{n}", held[n]) for n in range(H)]
-        L += sum(dh_out[t, n] * h[n] for n in range(H))
-    L += sum(dlast[n,] * h[n] for n in range(H))
-    values = random_integers(leaves, chain.formulas(), [L])
-    expected = chain.gradients(L, leaves_of(leaves), values)
-    expected = {name: {index: expected[s] for index, s in leaf.items()} for name, leaf in leaves.items()}
-    x, W_x, W_h, m_x, m_h, z_h, steps, mask, dh_out, dlast = (
-        at(values, tree) for tree in (x, W_x, W_h, m_x, m_h, z_h, steps, mask, dh_out, dlast)
-    )
-    grads = {name: dict.fromkeys(leaf, 0) for name, leaf in leaves.items()}
-    dh = [dlast[n,] for n in range(H)]
-    for t in reversed(range(T)):
-        h, y = steps[t]
-        dh = [dh[n] + dh_out[t, n] for n in range(H)]  # RNN.B1
-        kept, dh = [(1 - mask[t,]) * d for d in dh], [mask[t,] * d for d in dh]  # RNN.B2
-        da = [dh[n] * z_h[n,] * (1 - y[n] ** 2) for n in range(H)]  # RNN.B4
-        into = [sum(da[n] * W_h[j, n] for n in range(H)) for j in range(H)]
-        for n in range(H):
-            grads["z_h"][n,] += dh[n] * y[n]  # RNN.B3
-            grads["b"][n,] += da[n]  # RNN.B9
-            grads["m_h"][n,] += into[n] * h[n]  # RNN.B5
-            for j in range(H):
-                grads["W_h"][j, n] += h[j] * m_h[j,] * da[n]  # RNN.B8
-            for d in range(D):
-                grads["W_x"][d, n] += x[t, d] * m_x[d,] * da[n]  # RNN.B7
-                grads["m_x"][d,] += da[n] * W_x[d, n] * x[t, d]  # RNN.B10
-                grads["x"][t, d] += da[n] * W_x[d, n] * m_x[d,]  # RNN.B11
-        dh = [into[n] * m_h[n,] + kept[n] for n in range(H)]  # RNN.B6
-    grads["h0"] = {(n,): dh[n] for n in range(H)}
-    for name, leaf in expected.items():
-        assert grads[name] == leaf, name
