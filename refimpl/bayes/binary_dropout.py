@@ -44,7 +44,8 @@ def l2_derivation_forward(mu: Array, *, rate: float, length_scale: float, n_term
     """length_scale^2 (1 - rate) / (2 N) * sum of mu^2, added to the MEAN loss: what the KL divergence tends to.
 
     KL(p N(0, s^2 I) + (1 - p) N(mu, s^2 I) || N(0, I / l^2)) -> l^2 (1 - p) / 2 |mu|^2 + const as s -> 0; divided by
-    the number N of likelihood terms. p is the dropout rate.
+    the number N of likelihood terms. p is the dropout rate. The prior is on r mu, r the mask; on the weight as it is
+    used here, r mu / (1 - p), the term would be length_scale^2 / (2 N (1 - p)) * sum of mu^2 (chapter 06).
     Equations: VBD.F3 (Gal and Ghahramani 2016a, appendix; S004 eq. 9).
     Errors: ValueError on a rate outside [0, 1) or n_terms below 1.
     """
