@@ -7,7 +7,7 @@ values and the L2 terms to which the KL divergence tends as the posterior's two 
 
 from typing import NamedTuple
 
-from refimpl.arrays import Array, array_module
+from refimpl.arrays import Array, array_module, check_dtypes
 
 
 def dropout_multiplier(kept: Array, rate: float) -> Array:
@@ -31,6 +31,7 @@ def l2_script_forward(mu: Array, *, weight_decay: float) -> tuple[Array, L2Cache
 
     Shapes: mu (...) -> 0-d, summed in float64.
     Equations: VBD.F2.
+    Errors: TypeError unless mu's dtype is floating.
     """
     return _sum_of_squares(mu, weight_decay)  # [VBD.F2]
 
@@ -47,7 +48,7 @@ def l2_derivation_forward(mu: Array, *, rate: float, length_scale: float, n_term
     the number N of likelihood terms. p is the dropout rate. The prior is on r mu, r the mask; on the weight as it is
     used here, r mu / (1 - p), the term would be length_scale^2 / (2 N (1 - p)) * sum of mu^2 (chapter 06).
     Equations: VBD.F3 (Gal and Ghahramani 2016a, appendix; S004 eq. 9).
-    Errors: ValueError on a rate outside [0, 1) or n_terms below 1.
+    Errors: ValueError on a rate outside [0, 1) or n_terms below 1, TypeError unless mu's dtype is floating.
     """
     if not 0.0 <= rate < 1.0:
         raise ValueError(f"rate: expected a dropout rate in [0, 1), got {rate!r}")
@@ -62,6 +63,7 @@ def l2_derivation_backward(dloss: Array | float, cache: L2Cache) -> Array:
 
 
 def _sum_of_squares(mu: Array, coefficient: float) -> tuple[Array, L2Cache]:
+    check_dtypes(mu=mu)
     xp = array_module(mu)
     accumulator = "complex128" if mu.dtype.kind == "c" else "float64"
     return coefficient * xp.sum(mu * mu, dtype=accumulator), L2Cache(mu, coefficient)

@@ -6,7 +6,7 @@ for dense inputs with one weight matrix. Models that look up tokens, or sample p
 
 from typing import NamedTuple
 
-from refimpl.arrays import Array
+from refimpl.arrays import Array, check_shapes
 from refimpl.layers.gate_input import GateInputCache, gate_input_backward, gate_input_forward
 from refimpl.layers.lstm_recurrence import (
     LSTMOutputs,
@@ -64,6 +64,14 @@ def lstm_forward(
     Errors: ValueError on a wrong shape or choice, TypeError on a mix of dtypes.
     """
     m = multipliers or LSTMMultipliers()
+    check_shapes(  # under their names here; the parts call them u and multiplier
+        {
+            "x": (x, "T B D"),
+            "W_x": (params.W_x, "D 4 H"),
+            "W_h": (params.W_h, "H 4 H"),
+            "multipliers.x": (m.x, "B 1|4 D"),
+        }
+    )
     u, input_cache = gate_input_forward(x, params.W_x, m.x)
     outputs, cache = recurrence_forward(
         u,

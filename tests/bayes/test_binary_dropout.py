@@ -43,6 +43,14 @@ def test_n_terms_below_1_is_refused():
         l2_derivation_forward(MU, rate=0.5, length_scale=1.0, n_terms=0)
 
 
+def test_integers_are_refused():
+    mu = np.arange(6).reshape(2, 3)
+    with pytest.raises(TypeError, match="mu: expected dtype float32 or float64"):
+        l2_script_forward(mu, weight_decay=0.1)
+    with pytest.raises(TypeError, match="mu: expected dtype float32 or float64"):
+        l2_derivation_forward(mu, rate=0.1, length_scale=1.0, n_terms=3)
+
+
 def test_values_of_the_l2_terms():
     squares = math.fsum(float(m) ** 2 for m in MU.flat)
     assert float(l2_script_forward(MU, weight_decay=1e-3)[0]) == pytest.approx(1e-3 * squares, rel=1e-14)

@@ -1,4 +1,4 @@
-"""Every KL divergence by its source's name."""
+"""Every KL divergence by its source's name, and the sum of one over the weights of a matrix."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -29,3 +29,16 @@ KL_DIVERGENCES: dict[str, KLDivergence] = {
     "standard_normal": KLDivergence(kl_standard_normal_forward, kl_standard_normal_backward, clips=False),
     "kingma2015": KLDivergence(kl_kingma2015_forward, kl_kingma2015_backward, clips=False),
 }
+
+
+def summed_kl(mu: Array, log_sigma: Array, *, prior: str, log_alpha_clip: float | None) -> tuple[Array, Any]:
+    """The KL of all weights together, 0-d, in nats, and the cache for the backward function of KL_DIVERGENCES[prior].
+
+    log_alpha_clip: not used by a divergence that does not clip.
+    Dtype: float64 (complex128 for complex128).
+    Errors: KeyError on an unknown prior, else those of its forward function.
+    """
+    divergence = KL_DIVERGENCES[prior]
+    options = {"log_alpha_clip": log_alpha_clip} if divergence.clips else {}
+    terms, cache = divergence.forward(mu, log_sigma, **options)
+    return terms.sum(dtype="complex128" if terms.dtype.kind == "c" else "float64"), cache
