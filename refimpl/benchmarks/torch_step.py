@@ -96,7 +96,11 @@ class TorchStep:
         return nll + kl / t.n_terms
 
     def update(self, eps: Arrays, rows: Any, ids: Any) -> float:
-        """Loss, gradients, clipping by the global norm, Adam."""
+        """A step; the loss as a number."""
+        return float(self.descend(eps, rows, ids))
+
+    def descend(self, eps: Arrays, rows: Any, ids: Any) -> Any:
+        """Loss, gradients, clipping by the global norm, Adam; the loss as a tensor, which nobody has waited for."""
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.loss(eps, rows, ids)
         loss.backward()
@@ -104,7 +108,7 @@ class TorchStep:
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
         torch._foreach_mul_(grads, torch.clamp(norm, max=self.traits.clip_norm) / (norm + CLIP_EPSILON))
         self.optimiser.step()
-        return float(loss.detach())
+        return loss.detach()
 
     def step(self) -> float:
         rows, ids = self.used_rows()

@@ -1,6 +1,7 @@
-"""Clipping and Adam in place, in one pass over cache-sized blocks: the twin of ``training/clipping`` and ``adam``.
+"""Clipping and Adam in place, over cache-sized blocks: the twins of ``training/clipping`` and ``training/adam``.
 
-Every parameter, gradient and moment is read once and written once; the gradient is left scaled by what clipping asks.
+The norm reads every gradient once. The update reads it once more, times what clipping asks, and does all that it does
+to a block of a parameter and its moments while they are in cache. Gradients are not written to.
 """
 
 import math

@@ -33,9 +33,9 @@ def activate(a: Array, minus_b: Array, kind: str, g: int | None) -> None:
 
 
 def gate_slope(y: Array, kind: str, out: Array) -> None:
-    """out <- ds/da as a function of y = s(a)."""
-    if kind == "hard_sigmoid":
-        np.multiply((y > 0.0) & (y < 1.0), HARD_SIGMOID_SLOPE, out=out, dtype=out.dtype, casting="unsafe")
-        return
+    """out <- ds/da as a function of y = s(a), from 0 to 1."""
     np.subtract(1.0, y, out=out)
     out *= y
+    if kind == "hard_sigmoid":
+        np.ceil(out, out=out)  # y (1 - y) is above 0 strictly inside: 1 there, 0 at both ends
+        out *= HARD_SIGMOID_SLOPE

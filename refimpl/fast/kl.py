@@ -11,9 +11,9 @@ from functools import partial
 import numpy as np
 
 from refimpl.arrays import Array, check_dtypes, check_shapes
-from refimpl.bayes.kl import KL_DIVERGENCES
 from refimpl.bayes.kl.ratio import check_log_alpha_clip
 from refimpl.bayes.kl.rnn2018 import RNN2018_CONSTANT, RNN2018_K1, RNN2018_K3, T_FACTOR
+from refimpl.bayes.kl.table import KL_DIVERGENCES, summed_kl
 from refimpl.fast.blocks import block_length
 from refimpl.fast.workspace import Workspace
 
@@ -63,15 +63,13 @@ def _block(prior: str, clip: float | None, scale: float) -> Block:
     if prior == "rnn2018" and clip is not None:
         check_log_alpha_clip(clip)
         return partial(_rnn2018, clip=clip, scale=scale)
-    divergence = KL_DIVERGENCES[prior]
-    options = {"log_alpha_clip": clip} if divergence.clips else {}
 
     def block(mu: Array, log_sigma: Array, dmu: Array, dlog_sigma: Array, _: Array) -> float:
-        terms, cache = divergence.forward(mu, log_sigma, **options)
-        grads = divergence.backward(scale, cache)
+        kl, cache = summed_kl(mu, log_sigma, prior=prior, log_alpha_clip=clip)
+        grads = KL_DIVERGENCES[prior].backward(scale, cache)
         dmu += grads.mu
         dlog_sigma += grads.log_sigma
-        return float(terms.sum(dtype="float64"))
+        return float(kl)
 
     return block
 

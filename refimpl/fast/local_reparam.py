@@ -24,9 +24,10 @@ def affine_lrt_forward(
     check_dtypes(x=x, mu=mu, log_sigma=log_sigma, b=b, eps=eps)
     reference.check_var_floor(var_floor)
     shape = (sizes["T"], sizes["B"], sizes["K"])
-    sigma2 = np.exp(2.0 * log_sigma)
     y, std = workspace.empty(shape, x.dtype), workspace.empty(shape, x.dtype)
-    squares = workspace.empty(x.shape, x.dtype)
+    sigma2, squares = workspace.empty(mu.shape, x.dtype), workspace.empty(x.shape, x.dtype)
+    np.multiply(log_sigma, 2.0, out=sigma2)
+    np.exp(sigma2, out=sigma2)
     np.multiply(x, x, out=squares)
     _matmul(workspace, x, mu, y)  # [LRT.F1]
     if b is not None:
@@ -34,7 +35,10 @@ def affine_lrt_forward(
     _matmul(workspace, squares, sigma2, std)
     std += var_floor
     np.sqrt(std, out=std)  # [LRT.F2]
-    y += std * eps  # [LRT.F3]
+    noise = workspace.empty(shape[1:], x.dtype)
+    for y_t, std_t, eps_t in zip(y, std, np.broadcast_to(eps, shape), strict=True):
+        np.multiply(std_t, eps_t, out=noise)
+        y_t += noise  # [LRT.F3]
     return y, AffineLRTCache(x, mu, sigma2, std, eps, b is not None)
 
 
@@ -50,7 +54,7 @@ def affine_lrt_backward(dy: Array, cache: AffineLRTCache, *, workspace: Workspac
         return reference.affine_lrt_backward(dy, cache)
     check_shapes({"dy": (dy, " ".join(map(str, std.shape)))})
     check_dtypes(y=std, dy=dy)
-    dv = _dv(dy, eps, std)  # [LRT.B1]
+    dv = _dv(dy, eps, std, workspace)  # [LRT.B1]
     dx, through_v = workspace.empty(x.shape, x.dtype), workspace.empty(x.shape, x.dtype)
     dmu, dlog_sigma = workspace.empty(mu.shape, x.dtype), workspace.empty(mu.shape, x.dtype)
     rows, drows, dv_rows = (a.reshape(-1, a.shape[2]) for a in (x, dy, dv))
@@ -67,10 +71,13 @@ def affine_lrt_backward(dy: Array, cache: AffineLRTCache, *, workspace: Workspac
     return AffineLRTGrads(dx, AffineLRTParams(dmu, dlog_sigma, column_sums(drows) if has_bias else None))
 
 
-def _dv(dy: Array, eps: Array, std: Array) -> Array:
+def _dv(dy: Array, eps: Array, std: Array, workspace: Workspace) -> Array:
     """dy eps / (2 std), and 0 where std is 0."""
-    dv = dy * eps
+    dv, where = workspace.empty(std.shape, std.dtype), workspace.empty(std.shape, "bool")
+    np.multiply(dy, eps, out=dv)
     dv *= 0.5
-    np.divide(dv, std, out=dv, where=std != 0.0)
-    dv[std == 0.0] = 0.0
+    np.not_equal(std, 0.0, out=where)
+    np.divide(dv, std, out=dv, where=where)
+    np.logical_not(where, out=where)
+    np.copyto(dv, 0.0, where=where)
     return dv

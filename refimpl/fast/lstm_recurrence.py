@@ -8,6 +8,7 @@ runs the whole sequence, with its share of the elementwise work and of the produ
 import numpy as np
 
 from refimpl.arrays import Array
+from refimpl.fast.blocks import column_sums
 from refimpl.fast.recurrence_buffers import FastRecurrenceCache, make_cache, zero_sums
 from refimpl.fast.recurrence_factors import lend_factors
 from refimpl.fast.recurrence_steps import backward_steps, forward_steps
@@ -78,7 +79,7 @@ def recurrence_backward(
     workspace.run(lambda part: backward_steps(doutputs.h, dh, dc, cache, sums, factors[part.start], part), shares)
     grads = RecurrenceParams(
         W_h=_dW_h(cache, workspace),  # [LSTM.B9]
-        b=_column_sums(cache.u) if sums.b is None else sums.b.sum(axis=0),  # [LSTM.B10]
+        b=_db(cache.u) if sums.b is None else sums.b.sum(axis=0),  # [LSTM.B10]
         peephole=None if sums.peephole is None else sums.peephole.sum(axis=1),
     )
     return RecurrenceGrads(cache.u, grads, LSTMState(dh, dc), RecurrenceMultipliers(sums.h_in, sums.h_out, sums.z))
@@ -93,16 +94,16 @@ def _dW_h(cache: FastRecurrenceCache, workspace: Workspace) -> Array:
     """One product over all steps and objects, or one for each gate where they saw different h_{t-1}."""
     steps, _, batch, size = cache.gates.shape
     du = cache.u.reshape(steps * batch, 4, size)
+    out = workspace.empty((size, 4, size), du.dtype)
     if cache.h_in is not None and len(cache.h_in) == 4:
         rows = cache.h_in.reshape(4, steps * batch, size)
-        return np.ascontiguousarray(np.matmul(rows.transpose(0, 2, 1), du.transpose(1, 0, 2)).transpose(1, 0, 2))
+        np.matmul(rows.transpose(0, 2, 1), du.transpose(1, 0, 2), out=out.transpose(1, 0, 2))
+        return out
     rows = (cache.h[:-1] if cache.h_in is None else cache.h_in).reshape(steps * batch, size)
-    out = workspace.empty((size, 4, size), du.dtype)
     np.matmul(rows.T, du.reshape(len(du), -1), out=out.reshape(size, -1))
     return out
 
 
-def _column_sums(du: Array) -> Array:
-    """The sum over steps and objects, (4, H): a product with ones is the fastest."""
-    rows = du.reshape(-1, du.shape[2] * du.shape[3])
-    return (np.ones(len(rows), dtype=du.dtype) @ rows).reshape(du.shape[2:])
+def _db(du: Array) -> Array:
+    """The sum over steps and objects, (4, H)."""
+    return column_sums(du.reshape(-1, du.shape[2] * du.shape[3])).reshape(du.shape[2:])

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from refimpl.arrays import Array
 from refimpl.fast.workspace import Workspace
 from refimpl.layers.lstm_recurrence import RecurrenceMultipliers, RecurrenceParams
@@ -15,13 +17,13 @@ class FastRecurrenceCache(NamedTuple):
     mask: Array | None
     kind: str  # of the gates
     peephole_output: str
+    W: Array  # W_h as the products want it: (H, 4H), or (4, H, H) where the gates see different h_{t-1}
     u: Array  # (T, B, 4, H): u; then v where there is a z of gates; then du
     h: Array  # (T + 1, B, H), h[0] is the initial state
     c: Array  # (T + 1, B, H)
     gates: Array  # (T, 4, B, H): i, f, g, o
     tanh_c: Array  # (T, B, H), of the cell before the mask
     h_in: Array | None  # (1|4, T, B, H): h_{t-1} times its multiplier
-    c_new: Array | None  # (T, B, H) cells before the mask, kept where a peephole needs them too
 
 
 class Sums(NamedTuple):
@@ -45,21 +47,28 @@ def make_cache(
 ) -> FastRecurrenceCache:
     """Buffers for the shape of u (T, B, 4, H)."""
     steps, batch, _, size = u.shape
-    masked_peephole = mask is not None and params.peephole is not None
     return FastRecurrenceCache(
         params,
         m,
         mask,
         kind,
         peephole_output,
+        W=_product_weights(params.W_h, m.h_in, workspace),
         u=u,
         h=workspace.empty((steps + 1, batch, size), u.dtype),
         c=workspace.empty((steps + 1, batch, size), u.dtype),
         gates=workspace.empty((steps, 4, batch, size), u.dtype),
         tanh_c=workspace.empty((steps, batch, size), u.dtype),
         h_in=None if m.h_in is None else workspace.empty((m.h_in.shape[1], steps, batch, size), u.dtype),
-        c_new=workspace.empty((steps, batch, size), u.dtype) if masked_peephole else None,
     )
+
+
+def _product_weights(W_h: Array, h_in: Array | None, workspace: Workspace) -> Array:
+    if h_in is None or h_in.shape[1] == 1:
+        return W_h.reshape(len(W_h), -1)
+    by_gate = workspace.empty((4, len(W_h), len(W_h)), W_h.dtype)
+    np.copyto(by_gate, W_h.transpose(1, 0, 2))
+    return by_gate
 
 
 def zero_sums(cache: FastRecurrenceCache, workspace: Workspace) -> Sums:

@@ -23,8 +23,9 @@ class Factors(NamedTuple):
     h: Array  # (n, B, H): dc_t by dh_t
     c: Array  # (n, B, H): dc_{t-1} by dc_t
     z: Array | None  # (n, B, H): dz of a neuron by dh_t
-    da: Array  # (4, B, H): da of one step, where it is not du itself
-    work: Array  # (3, B, H)
+    da: Array  # (4, B, H): da of one step, where it is not du itself; then what comes back by the multipliers of h_in
+    work: Array  # (2, B, H)
+    small: Array  # (B, H) bool
 
 
 def lend_factors(cache: FastRecurrenceCache, part: slice, workspace: Workspace) -> Factors:
@@ -38,7 +39,8 @@ def lend_factors(cache: FastRecurrenceCache, part: slice, workspace: Workspace) 
         return workspace.empty((*shape, objects, size), kind)
 
     with_z = cache.multipliers.h_out is not None
-    return Factors(lend(n, 4), lend(n), lend(n), lend(n) if with_z else None, lend(4), lend(3))
+    small = workspace.empty((objects, size), "bool")
+    return Factors(lend(n, 4), lend(n), lend(n), lend(n) if with_z else None, lend(4), lend(2), small)
 
 
 def fill_factors(cache: FastRecurrenceCache, first: int, stop: int, part: slice, factors: Factors) -> None:

@@ -1,4 +1,4 @@
-"""The two time loops of the LSTM recurrence, over some of the objects (``part``), without allocating anything large.
+"""The two time loops of the LSTM recurrence, over some of the objects (``part``). A step allocates no array.
 
 Gates stand before objects, (4, B, H): elementwise work then runs over contiguous memory. The product with W_h wants
 them behind, (B, 4, H), as u and du have them; the sum of the two turns one into the other on its way.
@@ -16,15 +16,15 @@ NEGLIGIBLE = 1e-24  # a float32 cotangent below this is set to 0 before it becom
 
 def forward_steps(cache: FastRecurrenceCache, scratch: Array, part: slice) -> None:
     """Fill h, c, gates and tanh_c. scratch: (B, 4, H). Equations: LSTM.F3-F10."""
-    (W_h, b, p), m, mask = cache.params, cache.multipliers, cache.mask
-    W, minus_b = product_weights(W_h, cache.h_in), -b[:, None, :]
+    (_, b, p), m, mask = cache.params, cache.multipliers, cache.mask
+    minus_b = -b[:, None, :]
     z = None if m.gates is None else m.gates[part].transpose(1, 0, 2)
     pre = scratch[part]  # (B, 4, H)
     work = pre.reshape(4, len(pre), -1)  # the same memory, free once the product has been added
     for t in range(len(cache.gates)):
         a, u = cache.gates[t, :, part], cache.u[t, part].transpose(1, 0, 2)
         c_prev, c, tanh_c, h = cache.c[t, part], cache.c[t + 1, part], cache.tanh_c[t, part], cache.h[t + 1, part]
-        product = _product(cache, W, t, part, pre)
+        product = _product(cache, t, part, pre)
         if z is None:
             np.add(product, u, out=a)  # [LSTM.F3]
         else:
@@ -48,30 +48,21 @@ def forward_steps(cache: FastRecurrenceCache, scratch: Array, part: slice) -> No
         if m.h_out is not None:
             h *= m.h_out[part]
         if mask is not None:
-            if cache.c_new is not None:
-                cache.c_new[t, part] = c
             skip = ~mask[t, part, None]
             np.copyto(h, cache.h[t, part], where=skip)  # [LSTM.F10]
             np.copyto(c, c_prev, where=skip)
 
 
-def product_weights(W_h: Array, h_in: Array | None) -> Array:
-    """W_h as (H, 4H); as (4, H, H) where the gates see different h_{t-1}."""
-    if h_in is not None and len(h_in) == 4:
-        return np.ascontiguousarray(W_h.transpose(1, 0, 2))
-    return W_h.reshape(len(W_h), -1)
-
-
-def _product(cache: FastRecurrenceCache, W: Array, t: int, part: slice, out: Array) -> Array:
+def _product(cache: FastRecurrenceCache, t: int, part: slice, out: Array) -> Array:
     """(h_{t-1} o m) W_h by gates, (4, B, H), in the memory of out (B, 4, H)."""
     h, m = cache.h[t, part], cache.multipliers.h_in
     if m is not None and cache.h_in is not None:
         driven = cache.h_in[:, t, part]
         np.multiply(h, m[part].transpose(1, 0, 2), out=driven)
         if len(driven) == 4:
-            return np.matmul(driven, W, out=out.reshape(4, *h.shape))
+            return np.matmul(driven, cache.W, out=out.reshape(4, *h.shape))
         h = driven[0]
-    np.matmul(h, W, out=out.reshape(len(out), -1))
+    np.matmul(h, cache.W, out=out.reshape(len(out), -1))
     return out.transpose(1, 0, 2)
 
 
@@ -83,8 +74,7 @@ def backward_steps(
     dh_out (T, B, H); dh_last, dc_last (B, H), written over; factors: buffers for a few steps and the objects of part.
     Equations: LSTM.B1-B8.
     """
-    (W_h, _, p), m, mask = cache.params, cache.multipliers, cache.mask
-    W = product_weights(W_h, cache.h_in)
+    p, m, mask = cache.params.peephole, cache.multipliers, cache.mask
     dh, dc, work = dh_last[part], dc_last[part], factors.work
     z = None if m.gates is None else m.gates[part].transpose(1, 0, 2)
     at_once = len(factors.h)
@@ -93,7 +83,7 @@ def backward_steps(
         fill_factors(cache, first, stop, part, factors)
         if dh.dtype == np.float32:
             for cotangent in (dh, dc):
-                cotangent[np.abs(cotangent) < NEGLIGIBLE] = 0.0
+                _flush(cotangent, work[0], factors.small)
         for t in range(stop - 1, first - 1, -1):
             n = t - first
             dh += dh_out[t, part]
@@ -117,25 +107,34 @@ def backward_steps(
             if sums.peephole is not None:
                 _add_peephole(da, cache, t, part, sums.peephole[:, part], work)
             if z is not None and sums.z is not None and sums.b is not None:
-                _through_z(da, z, du, sums.z[part], sums.b[part], work)
+                _through_z(da, z, du, sums.z[part], sums.b[part])
             if mask is None:
-                _product_back(cache, W, t, part, sums, work, dh)  # [LSTM.B7]
+                _product_back(cache, t, part, sums, factors, dh)  # [LSTM.B7]
             else:
                 np.multiply(dh, ~mask[t, part, None], out=work[1])  # [LSTM.B1]  what a skipped step hands on
-                _product_back(cache, W, t, part, sums, work, dh)
+                _product_back(cache, t, part, sums, factors, dh)
                 dh += work[1]
 
 
+def _flush(cotangent: Array, work: Array, small: Array) -> None:
+    """What is negligible becomes 0; NaN is not small and stays."""
+    np.abs(cotangent, out=work)
+    np.less(work, NEGLIGIBLE, out=small)
+    np.copyto(cotangent, 0.0, where=small)
+
+
 def _add_peephole(da: Array, cache: FastRecurrenceCache, t: int, part: slice, dp: Array, work: Array) -> None:
-    """The cell that each peephole saw, weighted by da of its gate, is added to dp (3, B, H)."""
-    c_prev = cache.c[t, part]
-    c_new = cache.c[t + 1, part] if cache.c_new is None else cache.c_new[t, part]
-    for row, (k, cell) in enumerate(((0, c_prev), (1, c_prev), (3, c_new if cache.peephole_output == "c" else c_prev))):
+    """The cell that each peephole saw, weighted by da of its gate, is added to dp (3, B, H).
+
+    At a skipped step the cell before the mask is gone, and da is 0.
+    """
+    c_prev, c = cache.c[t, part], cache.c[t + 1, part]
+    for row, (k, cell) in enumerate(((0, c_prev), (1, c_prev), (3, c if cache.peephole_output == "c" else c_prev))):
         np.multiply(da[k], cell, out=work[0])
         dp[row] += work[0]
 
 
-def _through_z(da: Array, z: Array, v: Array, dz: Array, db: Array, work: Array) -> None:
+def _through_z(da: Array, z: Array, v: Array, dz: Array, db: Array) -> None:
     """v, the preactivations before z, become du = da o z; all (4, B, H), the sums dz and db (B, 4, H)."""
     v *= da
     dz += v.transpose(1, 0, 2)
@@ -143,19 +142,19 @@ def _through_z(da: Array, z: Array, v: Array, dz: Array, db: Array, work: Array)
     np.multiply(da, z, out=v)
 
 
-def _product_back(
-    cache: FastRecurrenceCache, W: Array, t: int, part: slice, sums: Sums, work: Array, out: Array
-) -> None:
-    """dh_{t-1} = sum over gates of (du W_h^T) o m, into out (B, H)."""
+def _product_back(cache: FastRecurrenceCache, t: int, part: slice, sums: Sums, factors: Factors, out: Array) -> None:
+    """dh_{t-1} = sum over gates of (du W_h^T) o m, into out (B, H). da and the first work array are written over."""
     du, m = cache.u[t, part], cache.multipliers.h_in
     if m is None or sums.h_in is None:
-        np.matmul(du.reshape(len(du), -1), W.T, out=out)
+        np.matmul(du.reshape(len(du), -1), cache.W.T, out=out)
         return
-    if m.shape[1] == 1:
-        np.matmul(du.reshape(len(du), -1), W.T, out=work[2])
-        driven = work[2:3]  # (1, B, H)
+    driven, product = factors.da[: m.shape[1]], factors.work[0]  # (1|4, B, H)
+    if len(driven) == 1:
+        np.matmul(du.reshape(len(du), -1), cache.W.T, out=driven[0])
     else:
-        driven = np.matmul(du.transpose(1, 0, 2), W.transpose(0, 2, 1))  # (4, B, H)
-    by_gate = driven.transpose(1, 0, 2)
-    sums.h_in[part] += by_gate * cache.h[t, part, None]  # [LSTM.B8]
-    np.sum(by_gate * m[part], axis=1, out=out)
+        np.matmul(du.transpose(1, 0, 2), cache.W.transpose(0, 2, 1), out=driven)
+    for k, dh in enumerate(driven):
+        np.multiply(dh, cache.h[t, part], out=product)
+        sums.h_in[part, k] += product  # [LSTM.B8]
+    driven *= m[part].transpose(1, 0, 2)
+    np.sum(driven, axis=0, out=out)

@@ -26,7 +26,7 @@ def fast_layers(workspace: Workspace) -> Layers:
         embedding_forward=partial(embedding_forward, workspace=workspace),
         embedding_backward=embedding_backward,
         token_input_forward=partial(token_input_forward, workspace=workspace),
-        token_input_backward=token_input_backward,
+        token_input_backward=partial(token_input_backward, workspace=workspace),
         gate_input_forward=partial(gate_input_forward, workspace=workspace),
         gate_input_backward=partial(gate_input_backward, workspace=workspace),
         recurrence_forward=partial(recurrence_forward, workspace=workspace),

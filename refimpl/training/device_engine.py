@@ -15,7 +15,7 @@ from refimpl.models.layers import REFERENCE_LAYERS
 from refimpl.training import engine
 from refimpl.training.adam import BETA1, BETA2, EPSILON, AdamState, check_update, corrected_rate
 from refimpl.training.clipping import LASAGNE_NORM_EPSILON, check_limit
-from refimpl.training.engine import Arrays, Engine
+from refimpl.training.engine import Arrays, Engine, keep_copies
 
 
 def device_engine(threads: int) -> Engine:
@@ -34,7 +34,7 @@ def device_engine(threads: int) -> Engine:
         add_kl=add_kl,
         update=update,
         step=nullcontext,
-        keep=lambda arrays: {name: array.copy() for name, array in arrays.items()},
+        keep=keep_copies,
         occurring_rows=False,  # to know the rows the host would have to wait for the device
     )
 
@@ -49,7 +49,7 @@ def add_kl(
         return engine.add_kl(mu, log_sigma, dmu, dlog_sigma, prior=prior, **options)
     xp = array_module(mu)
     dmu, dlog_sigma = xp.ascontiguousarray(dmu), xp.ascontiguousarray(dlog_sigma)
-    kl, _ = kl_add(mu, log_sigma, dmu, dlog_sigma, prior=prior, **options)
+    kl = kl_add(mu, log_sigma, dmu, dlog_sigma, prior=prior, **options)
     return kl, dmu, dlog_sigma
 
 

@@ -3,8 +3,8 @@
     loss = (1/n) sum over the batch's n terms of -log p(y | x, weights)  +  w * KL(q || p) / N  [+ L2]
 
 N is the number of likelihood terms of the whole training set, so that with w = 1 the loss is -ELBO / N (S004 eq. 1 and
-13; 2018 code). The two parts are always reported apart. dKL / N is added to the gradient
-here alone, by the engine's ``add_kl``.
+13; 2018 code). The two parts are always reported apart. w dKL / N is added to the gradient here alone, by the engine's
+``add_kl``.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from refimpl.bayes.binary_dropout import (
     l2_script_backward,
     l2_script_forward,
 )
-from refimpl.bayes.kl import KL_DIVERGENCES
+from refimpl.bayes.kl.table import summed_kl
 from refimpl.models.layers import Layers
 from refimpl.models.network import NetworkOutputs, States, network_backward, network_forward
 from refimpl.models.objective import objective_backward, objective_forward
@@ -58,15 +58,11 @@ class Step(NamedTuple):
 
 def kl_divergence(params: Params, recipe: Recipe) -> tuple[Array, dict[str, Array]]:
     """KL(q || p) in nats: of the whole model and by name, summed in float64."""
-    by_name = {name: _kl(params, recipe, name, prior) for name, prior in priors(recipe).items()}
+    by_name: dict[str, Array] = {}
+    for name, prior in priors(recipe).items():
+        pair = params[f"{name}.mu"], params[f"{name}.log_sigma"]
+        by_name[name], _ = summed_kl(*pair, prior=prior, log_alpha_clip=recipe.log_alpha_clip)
     return sum(by_name.values(), 0.0), by_name
-
-
-def _kl(params: Params, recipe: Recipe, name: str, prior: str) -> Array:
-    divergence = KL_DIVERGENCES[prior]
-    options = {"log_alpha_clip": recipe.log_alpha_clip} if divergence.clips else {}
-    terms, _ = divergence.forward(params[f"{name}.mu"], params[f"{name}.log_sigma"], **options)
-    return terms.sum(dtype="complex128" if terms.dtype.kind == "c" else "float64")
 
 
 def elbo_step(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from refimpl import noise
 from refimpl.arrays import Array
-from refimpl.bayes.kl import KL_DIVERGENCES
+from refimpl.bayes.kl.table import KL_DIVERGENCES, summed_kl
 from refimpl.models.layers import REFERENCE_LAYERS, Layers
 from refimpl.models.occurring import expand_rows
 from refimpl.training.adam import AdamState, adam_update
@@ -25,7 +25,9 @@ class Engine(NamedTuple):
     add_kl(mu, log_sigma, dmu, dlog_sigma, *, prior, log_alpha_clip, scale, rows) -> (kl, dmu, dlog_sigma): the KL in
     nats, and the gradients with scale times its own added; dmu and dlog_sigma are given for some rows, or (None) all.
     update(params, grads, adam, *, clip_norm, learning_rate) -> (params, adam): clipping and Adam.
-    step(): a context in which one step is computed. keep(params): parameters that the next steps leave as they are.
+    step(): a context in which one step is computed.
+    keep(arrays, into=None): arrays that the next steps leave as they are; into: what an earlier call gave, whose memory
+    may be written over.
     occurring_rows: whether only the rows of the vocabulary that occur in a batch are drawn and computed with.
     """
 
@@ -38,7 +40,7 @@ class Engine(NamedTuple):
     add_kl: Callable[..., tuple[Array, Array, Array]]
     update: Callable[..., tuple[Arrays, AdamState]]
     step: Callable[[], AbstractContextManager[Any]]
-    keep: Callable[[Arrays], Arrays]
+    keep: Callable[..., Arrays]
     occurring_rows: bool
 
 
@@ -56,11 +58,8 @@ def add_kl(
     """The reference's: KL summed in float64 (complex128), and new gradients. Equations: ELBO.B1."""
     if rows is not None:
         dmu, dlog_sigma = (expand_rows(gradient, rows, mu.shape) for gradient in (dmu, dlog_sigma))
-    divergence = KL_DIVERGENCES[prior]
-    options = {"log_alpha_clip": log_alpha_clip} if divergence.clips else {}
-    terms, cache = divergence.forward(mu, log_sigma, **options)
-    grads = divergence.backward(scale, cache)
-    kl = terms.sum(dtype="complex128" if terms.dtype.kind == "c" else "float64")
+    kl, cache = summed_kl(mu, log_sigma, prior=prior, log_alpha_clip=log_alpha_clip)
+    grads = KL_DIVERGENCES[prior].backward(scale, cache)
     return kl, dmu + grads.mu, dlog_sigma + grads.log_sigma  # [ELBO.B1]
 
 
@@ -70,6 +69,15 @@ def update(
     """The reference's: new parameters and moments."""
     clipped, _ = clip_by_global_norm(grads, clip_norm)
     return adam_update(params, clipped, adam, learning_rate=learning_rate)
+
+
+def keep_copies(arrays: Arrays, into: Arrays | None = None) -> Arrays:
+    """``keep`` of an engine that writes over its state: copies, in the memory of ``into`` if it is given."""
+    if into is None:
+        return {name: array.copy() for name, array in arrays.items()}
+    for name, array in arrays.items():
+        into[name][...] = array
+    return into
 
 
 REFERENCE = Engine(
@@ -82,6 +90,6 @@ REFERENCE = Engine(
     add_kl=add_kl,
     update=update,
     step=nullcontext,
-    keep=lambda params: params,
+    keep=lambda arrays, into=None: arrays,  # nothing is written over
     occurring_rows=False,
 )

@@ -5,7 +5,7 @@ from functools import partial
 from types import ModuleType
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_info
 
 from refimpl.arrays import check_choice
 from refimpl.fast.lstm_recurrence import LARGEST_SHARED, SHARE
@@ -22,9 +22,10 @@ def make_engine(name: str, recipe: Recipe, batch: int, *, threads: int | None = 
     """The engine of that name for a model and its number of objects a step.
 
     threads: processors to use; None for as many as this process may use and BLAS was told to (OPENBLAS_NUM_THREADS and
-    the like, all if nothing was said). Whether a step of the recurrence is shared out
-    by objects, or left whole for the threads of BLAS, is decided by its size.
+    the like, all if nothing was said).
     xp: numpy, or the module of a CUDA device.
+    Whether a step of the recurrence is shared out by objects, or left whole for the threads of BLAS, is decided by its
+    size.
     Errors: ValueError on an unknown name or a number of threads below 1.
     """
     check_choice("engine", name, ENGINES)
@@ -32,7 +33,8 @@ def make_engine(name: str, recipe: Recipe, batch: int, *, threads: int | None = 
     if count < 1:
         raise ValueError(f"threads: expected at least 1, or None for all that may be used, got {threads!r}")
     if name == "reference":
-        return REFERENCE._replace(threads=count, step=partial(threadpool_limits, count, user_api="blas"))
+        blas = ThreadpoolController().select(user_api="blas")  # found once, not at every step
+        return REFERENCE._replace(threads=count, step=partial(blas.limit, limits=count))
     if xp is not np:
         return device_engine(count)
     size = max(layer.size for layer in recipe.layers)

@@ -18,7 +18,7 @@ from refimpl.fast.workspace import Workspace
 from refimpl.models.fast_layers import fast_layers
 from refimpl.training.adam import BETA1, BETA2, EPSILON, AdamState, check_update, corrected_rate
 from refimpl.training.clipping import LASAGNE_NORM_EPSILON, check_limit
-from refimpl.training.engine import Arrays, Engine
+from refimpl.training.engine import Arrays, Engine, keep_copies
 
 
 def host_engine(workspace: Workspace) -> Engine:
@@ -33,7 +33,7 @@ def host_engine(workspace: Workspace) -> Engine:
         add_kl=partial(add_kl, workspace=workspace),
         update=partial(update, workspace=workspace),
         step=workspace.step,
-        keep=lambda arrays: {name: array.copy() for name, array in arrays.items()},
+        keep=keep_copies,
         occurring_rows=True,
     )
 

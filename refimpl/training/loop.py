@@ -184,14 +184,16 @@ def train_epoch(setup: Setup, state: State, epoch: int, progress: Progress) -> t
             nll_sum += sum(value * size for value, size in zip(values, sizes, strict=True))
             scored += sum(sizes)
             progress(epoch, index, total, nll_sum / scored)
-            kept, unread = _keep(setup, state), []
+            if index < total:
+                kept, unread = _keep(setup, state, kept), []
     return state, nll_sum / scored
 
 
-def _keep(setup: Setup, state: State) -> State:
-    """A state that outlasts the next steps, to replay them if they diverge."""
-    keep, adam = setup.engine.keep, state.adam
-    return state._replace(params=keep(state.params), adam=adam._replace(m=keep(adam.m), v=keep(adam.v)))
+def _keep(setup: Setup, state: State, into: State | None = None) -> State:
+    """A state that outlasts the next steps, to replay them if they diverge; in the memory of one that is not needed."""
+    memory = (None, None, None) if into is None else (into.params, into.adam.m, into.adam.v)
+    params, m, v = map(setup.engine.keep, (state.params, state.adam.m, state.adam.v), memory)
+    return state._replace(params=params, adam=state.adam._replace(m=m, v=v))
 
 
 def train_step(setup: Setup, state: State, batch: Batch, epoch: int) -> tuple[State, Step]:

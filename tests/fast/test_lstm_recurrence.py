@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from refimpl.fast import lstm_recurrence as fast
 from refimpl.fast import recurrence_factors
-from refimpl.fast.workspace import Workspace
+from refimpl.fast.workspace import SMALLEST, Workspace
 from refimpl.layers import lstm_recurrence as reference
 from refimpl.layers.lstm_recurrence import LSTMOutputs, LSTMState, RecurrenceMultipliers, RecurrenceParams
 from tests.fast.twins import BOUND, distance, drawer
@@ -117,10 +117,11 @@ def test_the_last_state_outlasts_the_step():
     u, keywords, _ = problem((4, 2, 3), "float64", seed=1, **PLAIN)
     workspace = Workspace()
     with workspace.step():
-        last = fast.recurrence_forward(u.copy(), **keywords, workspace=workspace)[0].last
+        last = fast.recurrence_forward(u, **keywords, workspace=workspace)[0].last
     kept = last.h.copy(), last.c.copy()
     with workspace.step():
-        fast.recurrence_forward(2.0 * u, **keywords, workspace=workspace)
+        for _ in range(20):  # more than a step has
+            workspace.empty((SMALLEST // 8,), "float64")[...] = 0.0
     assert np.array_equal(last.h, kept[0])
     assert np.array_equal(last.c, kept[1])
 
@@ -139,9 +140,24 @@ def peak_of_a_second_step(steps):
     return peak
 
 
-def test_the_time_loops_allocate_nothing_that_grows():
+def test_what_a_call_allocates_does_not_grow_with_the_steps():
     """Ten times the steps need no more memory than one (T, B, H) array of the shorter run."""
     assert abs(peak_of_a_second_step(60) - peak_of_a_second_step(6)) < 6 * 8 * 64 * 8
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("gates", ["sigmoid", "hard_sigmoid"])
+@pytest.mark.parametrize("which", ["h", "c"])
+def test_what_is_not_finite_is_not_taken_for_small(which, gates, bad):
+    """A cotangent that is not finite shows in the gradients of its own object, and of no other."""
+    u, keywords, doutputs = problem((6, 3, 4), "float32", seed=1, **PLAIN | {"gates": gates})
+    getattr(doutputs.last, which)[1, 2] = bad
+    workspace = Workspace()
+    with workspace.step():
+        _, cache = fast.recurrence_forward(u, **keywords, workspace=workspace)
+        du = fast.recurrence_backward(doutputs, cache, workspace=workspace).u
+    assert not np.isfinite(du[-1, 1, :3, 2]).any()  # i, f, g
+    assert np.isfinite(np.delete(du, 1, axis=1)).all()
 
 
 def test_tiny_cotangents_become_zero_before_they_are_denormal():

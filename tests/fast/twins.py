@@ -20,7 +20,10 @@ def ids(seed, count, *shape):
 
 
 def distance(expected, found):
-    """The largest max|difference| / max|expected| of two trees of arrays; None stands at the same places in both."""
+    """The largest max|difference| / max|expected| of two trees of arrays; None stands at the same places in both.
+
+    NaN, or an infinity, in either is infinitely far apart.
+    """
     worst = 0.0
     expected, found = flatten(expected), flatten(found)
     assert expected.keys() == found.keys()
@@ -28,6 +31,8 @@ def distance(expected, found):
         b = found[name]
         assert (a.shape, a.dtype) == (b.shape, b.dtype), name
         if a.size:
+            if not np.isfinite(a).all() or not np.isfinite(b).all():
+                return math.inf
             largest = float(np.abs(a).max())
             difference = float(np.abs(a - b).max())
             worst = max(worst, difference / largest if largest else difference)

@@ -7,21 +7,20 @@ import json
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from refimpl.fast import lstm_recurrence
 from refimpl.models.letters import character_model, text_classifier, word_model
 from refimpl.models.occurring import occurring, restrict_noise
 from refimpl.models.parameters import initialise
+from refimpl.models.recurrent_layer import RowsInputCache
 from refimpl.models.sample import draw_noise
 from refimpl.noise import Draw, normal
-from refimpl.training import engines
+from refimpl.training import elbo, engines
 from refimpl.training.adam import adam_init
 from refimpl.training.batches import Batch
 from refimpl.training.diverged import Diverged
 from refimpl.training.elbo import L2, elbo_step
-from refimpl.training.engine import REFERENCE
-from refimpl.training.engines import available_processors, make_engine
+from refimpl.training.engines import make_engine
 from refimpl.training.loop import State, train, train_step
 from refimpl.training.run_folder import METRICS
 from tests.fast.twins import BOUND, distance, drawer, ids
@@ -42,11 +41,19 @@ def classifier(letters, classes=1, **keywords):
 
 
 def masked_words():
-    """VBD everywhere, peepholes, trained initial states."""
-    recipe = word_model("DCCD", vocabulary=V, sizes=(4,))
-    options = {"dropout_x": 0.3, "dropout_h": 0.4, "peephole": "c", "trainable_state": True}
-    layer = recipe.layers[0]._replace(**options)
-    return recipe._replace(layers=(layer,), output=recipe.output._replace(dropout=0.2))
+    """VBD everywhere, with masks for each gate and then for all; peepholes, trained initial states."""
+    recipe = word_model("DCCD", vocabulary=V, sizes=(4, 3))
+    options = {"dropout_x": 0.3, "dropout_h": 0.4, "trainable_state": True}
+    first = recipe.layers[0]._replace(**options, peephole="c")
+    second = recipe.layers[1]._replace(**options, peephole="c_prev", dropout_gates="shared")
+    return recipe._replace(layers=(first, second), output=recipe.output._replace(dropout=0.2))
+
+
+def masked_texts():
+    """A mask for each gate on dense inputs, combined with z of inputs; one for each word of the embedding."""
+    recipe = classifier("LCLLLL")
+    layer = recipe.layers[0]._replace(dropout_x=0.3)
+    return recipe._replace(layers=(layer,), embedding=recipe.embedding._replace(dropout=0.2))
 
 
 MODELS = {
@@ -57,6 +64,7 @@ MODELS = {
     "words LLLL": word_model("LLLL", vocabulary=V, sizes=(5,)),
     "words NLIN": word_model("NLIN", vocabulary=V, sizes=(5,)),
     "words masked": masked_words(),
+    "texts masked": masked_texts(),
     "texts LLLLLL": classifier("LLLLLL"),
     "texts DCDCCD": classifier("DCDCCD"),
     "texts LCLCCL, 3 classes": classifier("LCLCCL", classes=3),
@@ -84,6 +92,14 @@ def same_dtype(batch, recipe, dtype):
     return batch._replace(y=batch.y.astype(dtype)) if recipe.task == "regressor" else batch
 
 
+def given_to(engine, recipe, drawn, batch):
+    """The recorded draws of the whole vocabulary as an engine takes them: rows, noise and batch."""
+    found = occurring(batch.x, recipe.vocabulary) if engine.occurring_rows else None
+    if found is None:
+        return None, drawn, batch
+    return found.rows, restrict_noise(drawn, recipe, found.rows), batch._replace(x=found.places)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("recipe", MODELS.values(), ids=MODELS)
@@ -95,12 +111,9 @@ def test_loss_and_gradients_for_recorded_noise(recipe, dtype, threads):
     if recipe is MODELS["words masked"]:
         options["l2"] = L2("script", weight_decay=0.1)
     expected = elbo_step(params, drawn, batch, recipe, **options)
-    found = occurring(batch.x, recipe.vocabulary)
-    if found is not None:
-        drawn, batch = restrict_noise(drawn, recipe, found.rows), batch._replace(x=found.places)
     engine = make_engine("fast", recipe, B, threads=threads)
+    rows, drawn, batch = given_to(engine, recipe, drawn, batch)
     with engine.step():
-        rows = None if found is None else found.rows
         step = elbo_step(params, drawn, batch, recipe, **options, rows=rows, engine=engine)
         assert distance(expected.grads, step.grads) <= BOUND[dtype]
     assert distance(tuple(map(np.float64, expected.loss[:4])), tuple(map(np.float64, step.loss[:4]))) <= BOUND[dtype]
@@ -128,6 +141,59 @@ def test_a_trajectory_of_ten_steps(recipe):
         for name in engines.ENGINES
     ]
     assert distance(*results) <= 1e-9  # ten steps of an optimiser that divides by sqrt(v), from roundings of 1e-15
+
+
+def replay(engine, recipe, recorded):
+    batch, params = batch_of(recipe), spread(recipe, "float64")
+    adam, losses = adam_init(params), []
+    for drawn in recorded:
+        rows, noise, places = given_to(engine, recipe, drawn, batch)
+        with engine.step():
+            step = elbo_step(params, noise, places, recipe, n_terms=50, rows=rows, engine=engine)
+            params, adam = engine.update(params, step.grads, adam, clip_norm=1.0, learning_rate=0.02)
+            losses.append(float(step.loss.total))
+    return np.array(losses), params, adam.m, adam.v
+
+
+@pytest.mark.parametrize("recipe", MODELS.values(), ids=MODELS)
+def test_a_trajectory_on_recorded_noise(recipe):
+    """Drawn once, by the reference, other noise for each step, and given to both."""
+    recorded = [draw_noise(recipe, T, B, seed=3, step=step, dtype="float64") for step in range(6)]
+    results = [replay(make_engine(name, recipe, B, threads=2), recipe, recorded) for name in engines.ENGINES]
+    assert distance(*results) <= 1e-9
+    assert len(set(results[0][0].tolist())) == len(recorded)
+
+
+@pytest.mark.parametrize("vocabulary", [8, V])
+@pytest.mark.parametrize(
+    ("letters", "symbols", "rows_first"),
+    [("DCDCCD", 8, True), ("LCLCCL", 8, True), ("LLLCCL", 8, False), ("LCLCLL", 8, False), ("LCLCCL", 24, False)],
+    ids=["plain", "Gaussian", "z of words", "z of inputs", "no word twice"],
+)
+def test_w_x_multiplies_the_rows_of_an_embedding_once(letters, symbols, rows_first, vocabulary, monkeypatch):
+    """Where fewer rows occur than tokens and nothing stands between; the reference looks the rows up first."""
+    recipe = text_classifier(letters, vocabulary=max(vocabulary, symbols), embedding=5, size=3, classes=1)
+    batch, params = batch_of(recipe), spread(recipe, "float64")
+    batch = batch._replace(x=np.arange(T * B, dtype="int32").reshape(T, B) % symbols)
+    recorded, forward, caches = draw_noise(recipe, T, B, seed=3, step=4, dtype="float64"), elbo.network_forward, []
+
+    def spy(*arguments, **keywords):
+        outputs, cache = forward(*arguments, **keywords)
+        caches.append(cache.layers[0].input)
+        return outputs, cache
+
+    monkeypatch.setattr(elbo, "network_forward", spy)
+    grads = []
+    for name in engines.ENGINES:
+        engine = make_engine(name, recipe, B, threads=2)
+        rows, drawn, places = given_to(engine, recipe, recorded, batch)
+        with engine.step():
+            grads.append(elbo_step(params, drawn, places, recipe, n_terms=50, rows=rows, engine=engine).grads)
+    assert dict(zip(engines.ENGINES, (isinstance(cache, RowsInputCache) for cache in caches), strict=True)) == {
+        "fast": rows_first,
+        "reference": False,
+    }
+    assert distance(grads[1], grads[0]) <= BOUND["float64"]
 
 
 @pytest.mark.parametrize("kind", tiny.KINDS)
@@ -172,31 +238,3 @@ def test_divergence_is_explained_from_a_state_that_was_kept(tmp_path):
     with pytest.raises(Diverged) as reference:
         train(setup, tmp_path / "reference")
     assert str(fast.value).partition(":")[0] == str(reference.value).partition(":")[0]
-
-
-@pytest.mark.parametrize("name", engines.ENGINES)
-def test_threads_are_those_asked_for(name):
-    recipe = MODELS["characters LCCL"]
-    for threads in (1, 2):
-        engine = make_engine(name, recipe, B, threads=threads)
-        assert (engine.name, engine.threads) == (name, threads)
-    with threadpool_limits(1, user_api="blas"):
-        assert make_engine(name, recipe, B).threads == 1
-    with threadpool_limits(64, user_api="blas"):
-        assert make_engine(name, recipe, B).threads == available_processors()
-
-
-@pytest.mark.parametrize(("share", "largest", "expected"), [(1, 512, 1), (10_000, 512, 3), (1, 4, 3)])
-def test_blas_has_the_threads_where_a_step_is_too_small_to_share_or_too_wide(monkeypatch, share, largest, expected):
-    monkeypatch.setattr(engines, "SHARE", share)
-    monkeypatch.setattr(engines, "LARGEST_SHARED", largest)
-    with make_engine("fast", MODELS["characters LCCL"], B, threads=3).step():
-        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {expected}
-
-
-def test_what_is_not_an_engine():
-    with pytest.raises(ValueError, match="engine: expected one of 'fast', 'reference', got 'warp'"):
-        make_engine("warp", MODELS["words LCCL"], B)
-    with pytest.raises(ValueError, match="threads: expected at least 1, or None"):
-        make_engine("fast", MODELS["words LCCL"], B, threads=0)
-    assert REFERENCE.name == "reference"

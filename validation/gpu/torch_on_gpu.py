@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from refimpl.benchmarks.contenders import Arrays
-from refimpl.benchmarks.torch_step import CLIP_EPSILON, TorchStep
+from refimpl.benchmarks.torch_step import TorchStep
 from refimpl.benchmarks.traits import Plan, Workload
 from refimpl.benchmarks.workloads import make_batch, traits_of
 
@@ -44,14 +44,7 @@ class TorchOnGpu(TorchStep):
         """As ``TorchStep.update``, but the loss stays on the device: to read it each step would make the host wait."""
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.tf32
         with torch.device(CUDA):
-            self.optimiser.zero_grad(set_to_none=True)
-            loss = self.loss(eps, rows, ids)
-            loss.backward()
-            grads = [p.grad for p in self.params.values()]
-            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
-            torch._foreach_mul_(grads, torch.clamp(norm, max=self.traits.clip_norm) / (norm + CLIP_EPSILON))
-            self.optimiser.step()
-        return loss.detach()
+            return self.descend(eps, rows, ids)
 
     def draw(self, rows: Any) -> Arrays:
         with torch.device(CUDA):

@@ -85,60 +85,45 @@ __device__ __forceinline__ REAL add_divergence(REAL mu, REAL log_sigma, REAL* dm
     return k.value + ratio.tail;
 }
 
-// The sums over a block of two columns of shared numbers, (2, blockDim.x) -> (2,); blockDim.x is a power of two. Always
-// in the same order: no atomics, the same bits in every run.
-__device__ __forceinline__ void sum_columns(double* columns, double* sums) {
+// The sum of a number of each thread of a block, through shared memory (blockDim.x,); blockDim.x is a power of two.
+// Always in the same order: no atomics, the same bits in every run.
+__device__ __forceinline__ void sum_of_block(double value, double* shared, double* sum) {
+    shared[threadIdx.x] = value;
     for (int half = blockDim.x / 2; half > 0; half /= 2) {
         __syncthreads();
-        if (threadIdx.x < half) {
-            columns[threadIdx.x] += columns[threadIdx.x + half];
-            columns[blockDim.x + threadIdx.x] += columns[blockDim.x + threadIdx.x + half];
-        }
+        if (threadIdx.x < half) shared[threadIdx.x] += shared[threadIdx.x + half];
     }
-    if (threadIdx.x == 0) {
-        sums[0] = columns[0];
-        sums[1] = columns[blockDim.x];
-    }
+    if (threadIdx.x == 0) *sum = shared[0];
 }
 
-// partial (gridDim.x, 2): the block's KL, and its sum of squares of the gradients when the KL's are in them.
+// partial (gridDim.x,): the KL of each block.
 extern "C" __global__ void kl_add(const REAL* mu, const REAL* log_sigma, REAL* dmu, REAL* dlog_sigma, double* partial,
                                   long long count, int prior, REAL most, REAL least, REAL scale) {
-    SHARED_MEMORY(double, columns);
-    double kl = 0, squares = 0;
+    SHARED_MEMORY(double, shared);
+    double kl = 0;
     for (long long n = FIRST_INDEX; n < count; n += INDEX_STRIDE) {
         REAL by_mu = dmu[n], by_log_sigma = dlog_sigma[n];
         kl += add_divergence(mu[n], log_sigma[n], &by_mu, &by_log_sigma, prior, most, least, scale);
         dmu[n] = by_mu;  // [ELBO.B1]
         dlog_sigma[n] = by_log_sigma;
-        squares += double(by_mu) * by_mu + double(by_log_sigma) * by_log_sigma;
     }
-    columns[threadIdx.x] = kl;
-    columns[blockDim.x + threadIdx.x] = squares;
-    sum_columns(columns, partial + 2 * blockIdx.x);
+    sum_of_block(kl, shared, partial + blockIdx.x);
 }
 
-// The same partial sums for an array without a KL: 0 and its sum of squares.
+// partial (gridDim.x,): the sum of squares of each block.
 extern "C" __global__ void squares(const REAL* x, double* partial, long long count) {
-    SHARED_MEMORY(double, columns);
+    SHARED_MEMORY(double, shared);
     double sum = 0;
     for (long long n = FIRST_INDEX; n < count; n += INDEX_STRIDE) sum += double(x[n]) * x[n];
-    columns[threadIdx.x] = 0;
-    columns[blockDim.x + threadIdx.x] = sum;
-    sum_columns(columns, partial + 2 * blockIdx.x);
+    sum_of_block(sum, shared, partial + blockIdx.x);
 }
 
-// The second stage, by one block: partial (count, 2) -> sums (2,).
-extern "C" __global__ void sum_partial(const double* partial, double* sums, int count) {
-    SHARED_MEMORY(double, columns);
-    double kl = 0, squares = 0;
-    for (int n = threadIdx.x; n < count; n += blockDim.x) {
-        kl += partial[2 * n];
-        squares += partial[2 * n + 1];
-    }
-    columns[threadIdx.x] = kl;
-    columns[blockDim.x + threadIdx.x] = squares;
-    sum_columns(columns, sums);
+// The second stage, by one block: partial (count,) -> total ().
+extern "C" __global__ void sum_partial(const double* partial, double* total, int count) {
+    SHARED_MEMORY(double, shared);
+    double sum = 0;
+    for (int n = threadIdx.x; n < count; n += blockDim.x) sum += partial[n];
+    sum_of_block(sum, shared, total);
 }
 
 // p, m and v in place. multiplier: one number, of clipping; NULL for none. rate: with Adam's bias corrections.

@@ -4,20 +4,19 @@ Twins of ``bayes/gaussian_weights``, ``bayes/kl`` and ``training/adam``; each re
 """
 
 import math
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from refimpl.arrays import Array, array_module, check_dtypes, check_shapes
 from refimpl.bayes.gaussian_weights import GaussianCache, GaussianParams
-from refimpl.bayes.kl.ratio import LARGEST_CLIP
+from refimpl.bayes.kl.ratio import check_log_alpha_clip
 from refimpl.fast.cuda.sources import NULL, THREADS, kernel, launch
 
 PRIORS = {"rnn2018": 0, "molchanov2017": 1, "ard": 2, "standard_normal": 3}  # as the enum in update.cu
 NUMBERS_OF_A_THREAD = 8  # of a sum's first stage, while there are fewer than MOST_SUMS blocks
 MOST_SUMS = 1024
-SHARED_BYTES = 2 * 8 * THREADS  # two sums of a block in float64
+SHARED_BYTES = 8 * THREADS  # the sums of a block in float64
 
 
 def gaussian_weights_forward(params: GaussianParams, eps: Array) -> tuple[Array, GaussianCache]:
@@ -44,31 +43,28 @@ def kl_add(
     prior: str,
     log_alpha_clip: float | None,
     scale: float,
-) -> tuple[Array, Array]:
-    """Add scale times the gradient of the KL to dmu and dlog_sigma, in place; the KL and the new gradients' squares.
+) -> Array:
+    """Add scale times the gradient of the KL to dmu and dlog_sigma, in place; the KL of all weights.
 
-    Shapes: all four alike, contiguous -> the sum of the KL, and the sum of the squares of both gradients afterwards:
-    0-d, on the device, float64, in the same order in every run.
+    Shapes: all four alike, contiguous -> 0-d, on the device, float64, summed in the same order in every run.
     Equations: those of bayes/kl; ELBO.B1.
     Errors: ValueError on unequal shapes, a strided array, a clip out of range, or a prior that has no kernel (PRIORS).
     """
     if prior not in PRIORS:
         raise ValueError(f"prior: expected one of {', '.join(PRIORS)}, got {prior!r}; use the functions of bayes/kl")
-    if log_alpha_clip is not None and not 0.0 < log_alpha_clip <= LARGEST_CLIP:
-        raise ValueError(f"log_alpha_clip: expected None or a number in (0, {LARGEST_CLIP:g}], got {log_alpha_clip!r}")
-    xp = array_module(mu)
+    most = least = 0.0
+    if log_alpha_clip is not None:
+        check_log_alpha_clip(log_alpha_clip)
+        most, least = math.exp(0.5 * log_alpha_clip), math.exp(-0.5 * log_alpha_clip)
     dtype = _check_alike(mu=mu, log_sigma=log_sigma, dmu=dmu, dlog_sigma=dlog_sigma)
-    half = 0.0 if log_alpha_clip is None else 0.5 * log_alpha_clip
-    most, least = (0.0, 0.0) if log_alpha_clip is None else (math.exp(half), math.exp(-half))
     numbers = (np.int64(mu.size), np.int32(PRIORS[prior]), *(dtype.type(n) for n in (most, least, scale)))
-    sums = _sums("kl_add", (mu, log_sigma, dmu, dlog_sigma), numbers, xp)
-    return sums[0], sums[1]
+    return _sum("kl_add", (mu, log_sigma, dmu, dlog_sigma), numbers)
 
 
 def squared_norm(x: Array) -> Array:
     """The sum of squares of x, contiguous: 0-d, on the device, float64, in the same order in every run."""
     _check_alike(x=x)
-    return _sums("squares", (x,), (np.int64(x.size),), array_module(x))[1]
+    return _sum("squares", (x,), (np.int64(x.size),))
 
 
 def clip_adam(
@@ -97,15 +93,15 @@ def clip_adam(
     launch(run, p.size, (p, g, m, v, NULL if multiplier is None else multiplier, np.int64(p.size), *numbers))
 
 
-def _sums(name: str, arrays: tuple[Array, ...], numbers: tuple[Any, ...], xp: ModuleType) -> Array:
-    """Two sums (2,), in two stages; the number of blocks rests on the size alone: one order on every device."""
-    size, dtype = arrays[0].size, arrays[0].dtype.name
+def _sum(name: str, arrays: tuple[Array, ...], numbers: tuple[Any, ...]) -> Array:
+    """The sum of a kernel, 0-d, in two stages; the number of blocks rests on the size alone: one order everywhere."""
+    size, dtype, xp = arrays[0].size, arrays[0].dtype.name, array_module(*arrays)
     blocks = min(max(-(-size // (NUMBERS_OF_A_THREAD * THREADS)), 1), MOST_SUMS)
-    partial, sums = xp.empty((blocks, 2), dtype="float64"), xp.empty(2, dtype="float64")
+    partial, total = xp.empty(blocks, dtype="float64"), xp.empty((), dtype="float64")
     first, second = kernel("update", name, dtype, xp), kernel("update", "sum_partial", dtype, xp)
     first((blocks,), (THREADS,), (*arrays, partial, *numbers), shared_mem=SHARED_BYTES)
-    second((1,), (THREADS,), (partial, sums, np.int32(blocks)), shared_mem=SHARED_BYTES)
-    return sums
+    second((1,), (THREADS,), (partial, total, np.int32(blocks)), shared_mem=SHARED_BYTES)
+    return total
 
 
 def _check_alike(**arrays: Array) -> np.dtype[Any]:
