@@ -18,8 +18,8 @@ from refimpl.models.recipe import Recipe
 from refimpl.models.sample import Noise, draw_noise
 from refimpl.noise import Draw, normal, uniform
 from refimpl.training.batches import Batch
-from refimpl.training.loop import Options, Setup
 from refimpl.training.problem import Problem, n_terms
+from refimpl.training.setup import Options, Setup
 
 PTB_CHARACTERS, PTB_WORDS = 5_017_483, 929_589  # the training parts; N follows from them
 IMDB_TEXTS = 21_250

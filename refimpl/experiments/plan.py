@@ -22,8 +22,8 @@ from refimpl.models.parameters import Params, initialise, matrices
 from refimpl.models.recipe import Recipe
 from refimpl.noise import Draw
 from refimpl.training.engines import make_engine
-from refimpl.training.loop import Setup
 from refimpl.training.problem import Problem, describe, n_terms
+from refimpl.training.setup import Setup
 
 CORNELL_VALID = 0.1  # of the training pieces; S004 chooses by cross-validation
 

@@ -20,8 +20,9 @@ from refimpl.experiments.plan import make_plan
 from refimpl.models.parameters import Params
 from refimpl.noise import Draw
 from refimpl.training.evaluate import evaluate
-from refimpl.training.loop import Run, Setup, train
+from refimpl.training.loop import Run, train
 from refimpl.training.metrics import Row
+from refimpl.training.setup import Setup
 
 
 class PlantedLanguageResult(NamedTuple):

@@ -7,7 +7,7 @@ that there is something to learn and something to prune: N is that of the text u
 
 from typing import NamedTuple
 
-from refimpl.training.loop import Options
+from refimpl.training.setup import Options
 from refimpl.training.warmup import Warmup
 
 

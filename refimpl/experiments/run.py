@@ -9,8 +9,9 @@ from refimpl.experiments.plan import Plan, start_from
 from refimpl.models.parameters import Params
 from refimpl.training.checkpoint import load_checkpoint, write_atomically
 from refimpl.training.environment import environment
-from refimpl.training.loop import Progress, Run, check_setup, train
+from refimpl.training.loop import Progress, Run, train
 from refimpl.training.run_folder import BEST, LAST, METRICS
+from refimpl.training.setup import check_setup
 
 RECORD = "run.json"
 

@@ -74,7 +74,8 @@ def html_evidence(evidence: Evidence) -> str:
     if isinstance(content, Table):
         shown = f"<h3>{escape(evidence.title)}</h3>{_plain_table(content)}"
     else:
-        shown = f'<img alt="{escape(evidence.title, quote=True)}" src="{to_data_uri(content)}">'
+        image = f'<img alt="{escape(evidence.title, quote=True)}" src="{to_data_uri(content)}">'
+        shown = f'<div class="scroll">{image}</div>'
     caption = f"<figcaption>{escape(evidence.proves)} {html_derivation(evidence.ids)}</figcaption>"
     return f"<figure>{shown}{caption}</figure>"
 

@@ -9,65 +9,29 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from refimpl.arrays import Array, check_choice, to_host
+from refimpl.arrays import Array, to_host
 from refimpl.models.network import States
 from refimpl.models.occurring import draw_occurring, occurring
 from refimpl.models.parameters import Params, check_params, initialise, parameter_shapes
-from refimpl.models.recipe import Recipe, check_recipe
 from refimpl.models.sample import Noise, draw_noise
 from refimpl.training.adam import AdamState, adam_init
 from refimpl.training.batches import Batch
 from refimpl.training.diverged import Diverged, first_bad_tensor, is_finite
-from refimpl.training.elbo import L2, Step, dropout_rates, elbo_step
-from refimpl.training.engine import REFERENCE, Engine
+from refimpl.training.elbo import Step, elbo_step
 from refimpl.training.learning_rate import learning_rate
 from refimpl.training.metrics import Row, best_row, metrics_row, out_of_patience
-from refimpl.training.problem import (
-    Problem,
-    check_problem,
-    check_problem_fits,
-    epoch_batches,
-    has_split,
-    n_terms,
-    steps_per_epoch,
-)
+from refimpl.training.problem import epoch_batches, n_terms, steps_per_epoch
 from refimpl.training.run_folder import LAST, restore, store
-from refimpl.training.warmup import Warmup, check_warmup, kl_weight
+from refimpl.training.setup import Setup, check_setup
+from refimpl.training.warmup import kl_weight
 
 READ_INTERVAL = 16  # steps between two reads of the loss
 
 Progress = Callable[[int, int, int, float], None]  # epoch, step of the epoch, steps of the epoch, nll so far
-
-
-class Options(NamedTuple):
-    """How a model is trained. The defaults are those of the 2018 character model."""
-
-    epochs: int
-    learning_rate: float = 0.002
-    learning_rate_drops: tuple[int, ...] = ()  # epochs from which it is multiplied by 0.2 (S002)
-    clip_norm: float | None = 1.0
-    warmup: Warmup = Warmup()
-    l2: L2 | None = None
-    patience: int | None = None  # epochs without a better validation metric after which training ends
-    samples: int = 0  # evaluation: 0 for pruned means, n for the average of n draws
-    evaluate_every: int = 1  # epochs between evaluations on validation and test
-
-
-class Setup(NamedTuple):
-    """Everything that fixes a run."""
-
-    recipe: Recipe
-    problem: Problem
-    options: Options
-    seed: int
-    dtype: str = "float32"
-    xp: ModuleType = np
-    engine: Engine = REFERENCE
 
 
 class State(NamedTuple):
@@ -125,35 +89,6 @@ def train(
         store(folder, rows, state.params, state.adam, configuration, best=is_best)
     best = best_row(rows, problem.metric)
     return Run(state.params, rows, None if best is None else best["epoch"])
-
-
-def check_setup(setup: Setup) -> Setup:
-    """The setup itself, if it can be trained. Errors: ValueError that names the field."""
-    check_choice("dtype", setup.dtype, ("float32", "float64"))
-    check_recipe(setup.recipe)
-    check_problem_fits(check_problem(setup.problem), setup.recipe)
-    options = setup.options
-    check_warmup(options.warmup)
-    for name, least in (("epochs", 0), ("samples", 0), ("evaluate_every", 1)):
-        value = getattr(options, name)
-        if not isinstance(value, int) or value < least:
-            raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
-    if not 0.0 <= options.learning_rate < math.inf:
-        raise ValueError(f"learning_rate: expected a finite number of at least 0, got {options.learning_rate!r}")
-    if options.clip_norm is not None and not 0.0 < options.clip_norm < math.inf:
-        raise ValueError(f"clip_norm: expected a finite number above 0, or None, got {options.clip_norm!r}")
-    if options.patience is not None:
-        if options.patience < 1:
-            raise ValueError(f"patience: expected at least 1 epoch, or None, got {options.patience!r}")
-        if not has_split(setup.problem, "valid"):
-            raise ValueError(f"patience: the corpus has no validation part; expected None, got {options.patience!r}")
-    if options.l2 is not None:
-        check_choice("l2.form", options.l2.form, ("script", "derivation"))
-        if not dropout_rates(setup.recipe):
-            raise ValueError(
-                "l2: the term belongs to binary dropout, and the recipe has no dropout rate; expected None"
-            )
-    return setup
 
 
 def _of_the_run(params: Params, setup: Setup) -> Params:

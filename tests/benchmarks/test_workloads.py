@@ -21,7 +21,7 @@ from refimpl.experiments.presets import CHARACTERS, IMDB, WORDS
 from refimpl.models.parameters import matrices, parameter_shapes
 from refimpl.models.sample import noise_shapes
 from refimpl.noise import Draw
-from refimpl.training.loop import check_setup
+from refimpl.training.setup import check_setup
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -21,12 +21,13 @@ from refimpl.layers.lstm_recurrence import (
     recurrence_backward,
     recurrence_forward,
 )
+from refimpl.models.parameters import initialise
 from refimpl.noise import Draw, normal
 from refimpl.training.adam import adam_init
 from refimpl.training.batches import Batch
 from refimpl.training.device_engine import device_engine
 from refimpl.training.engine import REFERENCE
-from refimpl.training.loop import State, initialise, train_step
+from refimpl.training.loop import State, train_step
 from tests.training import tiny
 
 BUDGETS = tomllib.loads(Path(__file__).with_name("budgets.toml").read_text("utf-8"))

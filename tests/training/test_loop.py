@@ -17,10 +17,11 @@ from refimpl.training.checkpoint import load_checkpoint
 from refimpl.training.clipping import clip_by_global_norm
 from refimpl.training.elbo import L2, elbo_step, kl_divergence
 from refimpl.training.evaluate import evaluate
-from refimpl.training.loop import State, check_setup, train, train_epoch, train_step
+from refimpl.training.loop import State, train, train_epoch, train_step
 from refimpl.training.metrics import best_row, metrics_row, out_of_patience
 from refimpl.training.problem import epoch_batches, n_terms
 from refimpl.training.run_folder import BEST, LAST, METRICS, read_rows
+from refimpl.training.setup import check_setup
 from refimpl.training.warmup import Warmup
 from tests.training import tiny
 

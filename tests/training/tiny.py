@@ -10,8 +10,8 @@ from refimpl.data.text import LanguageCorpus, Vocabulary
 from refimpl.models.letters import character_model, text_classifier, word_model
 from refimpl.models.parameters import initialise
 from refimpl.noise import Draw, normal, words
-from refimpl.training.loop import Options, Setup
 from refimpl.training.problem import Problem
+from refimpl.training.setup import Options, Setup
 
 KINDS = ("characters", "words", "texts")
 SYMBOLS = 5

@@ -13,8 +13,9 @@ from refimpl.models.parameters import initialise
 from refimpl.noise import Draw
 from refimpl.training.adam import adam_init
 from refimpl.training.engines import make_engine
-from refimpl.training.loop import Setup, State, train_epoch
+from refimpl.training.loop import State, train_epoch
 from refimpl.training.problem import steps_per_epoch
+from refimpl.training.setup import Setup
 from validation.gpu.device import Context, synchronise
 from validation.gpu.findings import ABSENT, FAILED, NOTE, OK, Findings, Row
 
