@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 PYTEST_ARGS ?=
-AUDIT_ARGS ?= --out build/audit
+AUDIT_ARGS ?= --out build/audit $(addprefix --crosscheck ,$(wildcard build/crosscheck.json))
 GPU_ARGS ?=
 MUTANTS ?=
+PIP_ARGS ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # An interpreter that was named is the only one tried; otherwise other names of the supported versions are tried too.
@@ -21,9 +22,12 @@ SUPPORTED := import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_in
 # The tests run in several processes, so each gets one BLAS thread.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
+# JAX spends its time here on compiling.
+FAST_COMPILE := JAX_DISABLE_MOST_OPTIMIZATIONS=1
+
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help test audit book mutants devices nvrtc gpu gpu-dry lint format clean
+.PHONY: help test audit book mutants crosscheck devices nvrtc gpu gpu-dry lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -41,6 +45,10 @@ book: $(VENV)/.installed-docs ## the derivations as HTML in build/book, to be re
 	$(ONE_THREAD) $(BIN)/python -m sphinx -q -W -E -b html -d build/book.doctrees derivations build/book
 	$(ONE_THREAD) $(BIN)/python -m pytest -q tests/derivations/test_book.py
 	@echo "build/book/index.html"
+
+crosscheck: $(VENV)/.installed-crosscheck ## PyTorch, JAX and ONNX Runtime against refimpl, table in build/crosscheck.json
+	$(FAST_COMPILE) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) tests/frameworks
+	$(FAST_COMPILE) $(ONE_THREAD) $(BIN)/python -m validation.frameworks --out build/crosscheck.json
 
 mutants: $(VENV)/.installed-test ## mutation testing; fails on a survivor that is not listed (MUTANTS='refimpl.layers.lstm*')
 	rm -rf mutants
@@ -99,6 +107,11 @@ $(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python
 $(VENV)/.installed-test: pyproject.toml setup.py | $(BIN)/python
 	$(PIP_INSTALL) -e '.[test]'
 	@touch $(VENV)/.installed $@
+
+# PyPI's torch for Linux is the CUDA one; PIP_ARGS can name another index.
+$(VENV)/.installed-crosscheck: pyproject.toml setup.py | $(BIN)/python
+	$(PIP_INSTALL) $(PIP_ARGS) -e '.[test,crosscheck]'
+	@touch $(VENV)/.installed $(VENV)/.installed-test $@
 
 $(VENV)/.installed-docs: pyproject.toml setup.py | $(BIN)/python
 	$(PIP_INSTALL) -e '.[test,docs]'

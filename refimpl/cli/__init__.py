@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from refimpl import __version__
-from refimpl.cli import audit, bench, data, gradcheck, reproduce, vectors
+from refimpl.cli import audit, bench, crosscheck, data, gradcheck, reproduce, vectors
 
 USAGE_ERROR = 2  # bad input; 1 is a check that falls short
 EXPECTED_ERRORS = (ValueError, TypeError, OSError, RuntimeError, FloatingPointError, IndexError)
@@ -13,6 +13,7 @@ COMMANDS = {
     "audit": (audit, "prove every derivative, KL, statistic and planted source; HTML report"),
     "gradcheck": (gradcheck, "hand-written gradients against the complex step, a row a leaf"),
     "reproduce": (reproduce, "train an experiment of the papers, or your own file"),
+    "crosscheck": (crosscheck, "your own implementation against this one: what differs, and why"),
     "vectors": (vectors, "golden vectors: list, check refimpl against them, export for other languages"),
     "data": (data, "which corpora there are; verify what lies in a folder"),
     "bench": (bench, "time training steps against PyTorch, JAX and bare products"),

@@ -21,6 +21,7 @@ from refimpl.checks.planting import holds
 from refimpl.checks.result import CheckResult
 from refimpl.checks.value_checks import value_checks
 from refimpl.report import audit_evidence
+from refimpl.report.audit_frameworks import framework_checks, of_frameworks, read_crosscheck
 from refimpl.report.audit_html import format_figure
 from refimpl.report.audit_page import Family, Page, render, results_of
 from refimpl.report.audit_record import as_json
@@ -34,17 +35,21 @@ GRADIENT_CASES: list[str] | None = None  # names of cases or groups; None: all
 Tell = Callable[[str], None]
 
 
-def audit(out: Path, *, quick: bool, tell: Tell) -> bool:
+def audit(out: Path, *, quick: bool, tell: Tell, crosscheck: Path | None = None) -> bool:
     """Run every check and write index.html and audit.json into the folder out; True if and only if everything holds.
 
-    quick leaves out the runs on planted sources. A check that raises is reported as one that falls short.
-    Errors: OSError if the folder cannot be written.
+    quick leaves out the runs on planted sources. crosscheck: the record that ``make crosscheck`` wrote, to be shown.
+    A check that raises is reported as one that falls short.
+    Errors: OSError if the folder cannot be written, ValueError if the record is not one.
     """
+    record = None if crosscheck is None else read_crosscheck(crosscheck)
     out.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     families: list[Family] = []
     with threadpool_limits(limits=1):
         leaves = _quick_families(families, tell)
+        if record is not None:
+            _run("frameworks", lambda: framework_checks(record), families, tell, lambda _: of_frameworks(record))
         runs = None if quick else _learning(families, tell)
         where = environment("cpu")
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

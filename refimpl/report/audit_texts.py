@@ -60,6 +60,12 @@ TEXTS = {
         "diagnosis, found by simulation, has to be that mistake.",
         ("LSTM.F3", "LSTM.B9", "LRT.F3", "ELBO.F1"),
     ),
+    "frameworks": FamilyText(
+        "PyTorch, JAX and ONNX Runtime against refimpl",
+        "From the record of `make crosscheck`, not computed in this audit. Same parameters, inputs and noise; every "
+        "output, and every gradient by the framework's automatic differentiation.",
+        ("LSTM.F3", "LSTM.B9", "LRT.F3", "ELBO.F1"),
+    ),
     "learning": FamilyText(
         "the whole chain on sources of known truth",
         "A language whose entropy rate is known exactly, texts whose Bayes accuracy and telling words are known, and "

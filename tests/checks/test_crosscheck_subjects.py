@@ -10,7 +10,8 @@ from refimpl.checks.conformance import OPS, answers, cases
 from refimpl.checks.crosscheck.checking import ASIDE, NOT_REPEATABLE, check_case, choose, crosscheck
 from refimpl.checks.crosscheck.command import crosscheck_command
 from refimpl.checks.crosscheck.loading import load_subject
-from refimpl.checks.crosscheck.subject import BadSubjectError, Subject, numpy_subject
+from refimpl.checks.crosscheck.report import format_report
+from refimpl.checks.crosscheck.subject import BadSubjectError, Read, Subject, numpy_subject
 
 BY_ID = {case.id: case for case in cases()}
 
@@ -59,6 +60,31 @@ def test_cases_that_are_not_looked_at_in_full_are_set_aside_unless_named():
     report = next(r for r in crosscheck(subject).cases if r.case.id == "lstm-002")
     assert report.notes == ("it does not look at param.peephole, input.mask, config.peephole_output",)
     assert verdicts(subject, "lstm-002") == {"lstm-002": "differs"}
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda d: d["W"],
+        lambda d: d.get("W"),
+        lambda d: d.pop("W"),
+        lambda d: dict(d),
+        lambda d: {**d},
+        lambda d: d | {},
+        lambda d: d.copy(),
+        lambda d: list(d.values()),
+        lambda d: sum(v for _, v in d.items()),
+        lambda d: (lambda W, b=0.0: W)(**d),
+    ],
+)
+def test_what_is_looked_at_is_noticed(look):
+    entries = Read({"W": 2.0})
+    look(entries)
+    assert entries.seen == {"W"}
+    untouched = Read({"W": 2.0})
+    assert "W" in untouched
+    assert untouched.get("b") is None
+    assert untouched.seen == set()
 
 
 def test_an_ignored_option_sets_a_case_aside_only_where_its_value_differs():
@@ -137,6 +163,25 @@ def test_errors_name_the_case_the_fault_and_the_line(function, said):
         crosscheck(subject)
 
 
+def test_a_shape_alone_is_the_cause_and_is_left_out_of_the_search():
+    def batch_first(params, inputs, noise, config):
+        return lstm(params, inputs, noise, config) | {"h": lstm(params, inputs, noise, config)["h"].swapaxes(0, 1)}
+
+    def and_doubled(params, inputs, noise, config):
+        return batch_first(params | {"b": 2.0 * params["b"]}, inputs, noise, config)
+
+    text = format_report(crosscheck(numpy_subject(batch_first), ["lstm-001"]))
+    assert "with its axes in the order (1, 0, 2) it agrees" in text
+    assert "Cause: the shape of out.h." in text
+    report = crosscheck(numpy_subject(and_doubled), ["lstm-001"])
+    assert "two-biases" in {m.name for cause in report.causes for m in cause}
+
+
+def test_a_function_that_fits_no_operation():
+    with pytest.raises(BadSubjectError, match='say which operation it computes: @torch_subject\\("lstm"\\)'):
+        crosscheck(numpy_subject(lambda p, i, n, c: {"y": p["no such"]}))
+
+
 def test_what_is_not_implemented_is_set_aside():
     def only_one_matrix(params, inputs, noise, config, cotangents):
         if params["W"].ndim != 2:
@@ -160,7 +205,7 @@ def test_unknown_names_of_cases():
 def folder(tmp_path):
     """Answers of another language to two cases, one in float32 and without gradients."""
     whole = {name: np.ascontiguousarray(a) for name, a in answers(BY_ID["affine-001"]).items()}
-    save_file(whole, tmp_path / "affine-001.safetensors")
+    save_file(whole | {"input.x": BY_ID["affine-001"].given["input.x"]}, tmp_path / "affine-001.safetensors")
     outputs = {n: a.astype("float32") for n, a in answers(BY_ID["lstm-001"]).items() if n.startswith("out.")}
     save_file(outputs, tmp_path / "lstm-001.safetensors")
     return tmp_path
@@ -206,7 +251,10 @@ def test_a_function_in_a_file_and_in_a_module(file):
         ("{file}:Holder", "expected a function f\\(params, inputs, noise, config\\)"),
         ("{folder}/gone.py:mine", "gone.py: no such file"),
         ("{folder}/gone.onnx", "gone.onnx: no such file"),
-        ("no_such_module_for_test:mine", "No module named 'no_such_module_for_test'; a subject is file.py:NAME"),
+        (
+            "no_such_module_for_test:mine",
+            "No module named 'no_such_module_for_test'; install it.*; a subject is file.py:NAME",
+        ),
     ],
 )
 def test_subjects_that_cannot_be_found(file, name, said):

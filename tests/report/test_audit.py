@@ -175,6 +175,22 @@ def test_a_leaf_that_fails_is_in_the_table_of_gradients(tmp_path, families):
     assert record["gradients"][0]["hand"] is None
 
 
+def test_the_record_of_the_cross_check_is_shown(tmp_path, families):
+    row = {"framework": "jax", "op": "lstm", "verdict": "agrees", "tensors": 5, "gradients": 3}
+    record = {"versions": {"jax": "0.10"}, "examples": [], "rows": [row | {"worst_error": 1e-14, "tolerance": 1e-12}]}
+    (tmp_path / "crosscheck.json").write_text(json.dumps(record))
+    good, lines, page, found = run(tmp_path, crosscheck=tmp_path / "crosscheck.json")
+    assert good
+    assert Reader(page).faults == []
+    assert '<td>lstm</td><td class="number">1.0e-14</td>' in page
+    assert [r["name"] for r in found["results"] if r["family"] == "frameworks"] == ["jax"]
+    record["rows"][0]["verdict"] = "differs"
+    (tmp_path / "crosscheck.json").write_text(json.dumps(record))
+    good, lines, _, _ = run(tmp_path, crosscheck=tmp_path / "crosscheck.json")
+    assert not good
+    assert any(line.startswith("FALLS SHORT  frameworks: jax") for line in lines)
+
+
 def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(FileExistsError):

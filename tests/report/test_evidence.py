@@ -10,7 +10,9 @@ from refimpl.report.audit_texts import TEXTS
 from refimpl.report.evidence import CHAPTERS, Evidence, Table, chapter_of
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [ROOT / "refimpl" / "report" / name for name in ("audit_texts.py", "audit_evidence.py")]
+SOURCES = [
+    ROOT / "refimpl" / "report" / name for name in ("audit_texts.py", "audit_evidence.py", "audit_frameworks.py")
+]
 ID = re.compile(r'"([A-Z][A-Z0-9]*(?:\.[A-Z0-9]+)*\.[FBE][0-9]+)"')
 
 

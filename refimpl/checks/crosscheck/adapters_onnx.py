@@ -14,7 +14,7 @@ from typing import Any
 from refimpl.arrays import Array
 from refimpl.checks.conformance import Case
 from refimpl.checks.crosscheck.layouts import onnx_bias, onnx_peephole, onnx_weight
-from refimpl.checks.crosscheck.subject import PREFIXES, Answered, BadSubjectError, Subject, check_outputs
+from refimpl.checks.crosscheck.subject import ALTERNATIVES, PREFIXES, Answered, BadSubjectError, Subject, check_outputs
 
 PLACES_IN = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")  # of the operator LSTM
 PLACES_OUT = ("Y", "Y_h", "Y_c")
@@ -86,7 +86,7 @@ def model_subject(model: Any, name: str, ops: tuple[str, ...] = ()) -> Subject:
             used.add(name)
         outputs, notes = _evaluate(replaced, feeds)
         named = _answers(outputs, out_place, known, case)
-        arrays = [n for n in case.given if n.startswith(tuple(PREFIXES.values()))]
+        arrays = [n for n in case.given if n.startswith(tuple(PREFIXES.values())) and not n.endswith(ALTERNATIVES)]
         return Answered(check_outputs(named, known), unread=tuple(n for n in arrays if n not in used), notes=notes)
 
     return Subject(name, run, ops or (("lstm",) if in_place else ()))

@@ -10,7 +10,8 @@ from refimpl.checks.crosscheck.subject import Answered, BadSubjectError, Subject
 
 
 def folder_subject(folder: Path) -> Subject:
-    """The answers in ``folder``. Gradients in it are those of sum(cotangent * output) over all outputs of the case.
+    """The answers in ``folder``; what the case is given may lie beside them. Gradients are those of its loss: the
+    sum of <cotangent, output> over all outputs of the case, or out.loss where that has no cotangent.
 
     Errors: BadSubjectError if there is no file of answers.
     """
@@ -19,6 +20,7 @@ def folder_subject(folder: Path) -> Subject:
         raise BadSubjectError(f"{folder}: expected files ID.safetensors, such as lstm-001.safetensors, found none")
 
     def run(case: Case, known: Sequence[str]) -> Answered:
-        return Answered(check_outputs(load_file(folder / f"{case.id}.safetensors"), known))
+        arrays = load_file(folder / f"{case.id}.safetensors")
+        return Answered(check_outputs({n: a for n, a in arrays.items() if n not in case.given}, known))
 
     return Subject(str(folder), run, takes=lambda case: case.id in ids, repeatable=False)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from refimpl.checks.conformance import OPS, Case, answers, cases
+from refimpl.checks.conformance import OPS, Answers, Case, answers, cases
 from refimpl.checks.crosscheck.compare import AGREES, DIFFERS, Verdict, compare, first_diverging
 from refimpl.checks.crosscheck.data_loss import as_posed
 from refimpl.checks.crosscheck.diagnose import Cause, diagnose, explains
@@ -22,6 +22,8 @@ class CaseReport(NamedTuple):
     causes: tuple[Cause, ...] = ()
     unread: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    posed: Case | None = None  # the case as the subject differentiated it
+    found: Answers | None = None  # what it answered
 
     def ignored(self, base: Case) -> tuple[str, ...]:
         """What the subject did not look at: arrays, and options that have another value in the base case."""
@@ -72,18 +74,18 @@ def crosscheck(subject: Subject, names: Sequence[str] = ()) -> Report:
     arrays, while another case of the operation was compared in full.
     Errors: BadSubjectError if a name is unknown, or no case could be compared.
     """
-    reports: list[CaseReport] = []
-    known: dict[str, tuple[Cause, ...]] = {}  # by operation: what explained its cases so far
-    for case in choose(subject, names):
-        one = check_case(subject, case, known.get(case.op), strict=bool(names))
-        if one.verdict == DIFFERS:
-            known.setdefault(case.op, one.causes)
-        reports.append(one)
+    reports = [compare_case(subject, case, strict=bool(names)) for case in choose(subject, names)]
     reports = reports if names else set_aside(reports, declared=bool(subject.ops))
-    report = Report(subject.name, tuple(reports), common_causes(reports))
+    explained: list[CaseReport] = []
+    known: dict[str, tuple[Cause, ...]] = {}  # by operation: what explained its first case that differs
+    for one in reports:
+        one = with_causes(one, known.get(one.case.op))
+        if one.verdict == DIFFERS:
+            known.setdefault(one.case.op, one.causes)
+        explained.append(one)
+    report = Report(subject.name, tuple(explained), common_causes(explained))
     if not report.compared:
-        said = "\n".join(f"  {r.case.id}: {'; '.join(r.notes)}" for r in first_of_each_op(reports))
-        raise BadSubjectError(f"{subject.name} could be compared on no case\n{said}")
+        raise BadSubjectError(f"{subject.name} could be compared on no case\n{_why_none(subject, reports)}")
     return report
 
 
@@ -99,10 +101,8 @@ def choose(subject: Subject, names: Sequence[str]) -> list[Case]:
     return taken
 
 
-def check_case(
-    subject: Subject, case: Case, known: tuple[Cause, ...] | None = None, *, strict: bool = False
-) -> CaseReport:
-    """One case. known: what explained other cases of the operation, which is tried first, and instead of all pairs.
+def compare_case(subject: Subject, case: Case, *, strict: bool = False) -> CaseReport:
+    """One case, run and compared; its cause is not looked for.
 
     Errors: BadSubjectError if the subject cannot be run on it and strict is true.
     """
@@ -118,14 +118,30 @@ def check_case(
         return CaseReport(case, ASIDE, notes=(str(error) or "not implemented",))
     posed = as_posed(case, answered.weighted, answered.kl)
     tensors = compare(answers(posed), answered.answers)
-    report = CaseReport(case, AGREES, tensors, (), answered.unread, answered.notes)
+    report = CaseReport(case, AGREES, tensors, (), answered.unread, answered.notes, posed, answered.answers)
     if moving:
         return report._replace(verdict=NOT_REPEATABLE, notes=(moving, *report.notes))
-    if report.first is None:
+    return report if report.first is None else report._replace(verdict=DIFFERS)
+
+
+def with_causes(report: CaseReport, known: tuple[Cause, ...] | None = None) -> CaseReport:
+    """The report with what explains it, if it differs; tensors of another shape are left out of the search.
+
+    known: what explained another case of the operation. It is tried first, and pairs are then not searched again.
+    """
+    if report.verdict != DIFFERS or report.posed is None or report.found is None:
         return report
-    causes = tuple(cause for cause in known or () if explains(posed, cause, answered.answers))
-    causes = causes or diagnose(posed, answered.answers, pairs=known is None)
-    return report._replace(verdict=DIFFERS, causes=causes)
+    misshapen = {v.name for v in report.tensors if v.verdict == DIFFERS and v.error is None}
+    found = {name: array for name, array in report.found.items() if name not in misshapen}
+    if all(v.verdict != DIFFERS for v in report.tensors if v.name in found):
+        return report
+    causes = tuple(cause for cause in known or () if explains(report.posed, cause, found))
+    return report._replace(causes=causes or diagnose(report.posed, found, pairs=known is None))
+
+
+def check_case(subject: Subject, case: Case) -> CaseReport:
+    """One case, compared and explained."""
+    return with_causes(compare_case(subject, case))
 
 
 def set_aside(reports: Sequence[CaseReport], *, declared: bool) -> list[CaseReport]:
@@ -158,6 +174,11 @@ def names(cause: Cause) -> tuple[str, ...]:
     return tuple(mistake.name for mistake in cause)
 
 
-def first_of_each_op(reports: Sequence[CaseReport]) -> list[CaseReport]:
-    """The first case of every operation."""
-    return list({r.case.op: r for r in reversed(reports)}.values())[::-1]
+def _why_none(subject: Subject, reports: Sequence[CaseReport]) -> str:
+    """Of each operation the first case, and what it failed by; of an undeclared subject a few."""
+    firsts = list({r.case.op: r for r in reversed(reports)}.values())[::-1]
+    lines = [f"  {r.case.id}: {'; '.join(r.notes)}" for r in firsts]
+    if subject.ops:
+        return "\n".join(lines)
+    hint = 'say which operation it computes: @torch_subject("lstm") or @jax_subject("lstm") above the function'
+    return "\n".join([*lines[-5:], f"  {hint}; refimpl crosscheck lists the operations"])

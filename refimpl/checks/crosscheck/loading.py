@@ -79,9 +79,8 @@ def _from_name(name: str) -> ModuleType:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        raise BadSubjectError(
-            f"{name}: {error}; a subject is file.py:NAME, module:NAME, a folder of answers or a file.onnx"
-        ) from error
+        hint = "a subject is file.py:NAME, module:NAME, a folder of answers or a file.onnx"
+        raise BadSubjectError(f"{name}: {where(error)}; {hint}") from error
 
 
 def _candidates(module: ModuleType) -> list[str]:

@@ -78,6 +78,8 @@ def _conclusion(report: Report, shown: CaseReport) -> list[str]:
         lines.append("The forward pass agrees, the backward pass does not.")
     if report.causes:
         return lines + _causes(report.causes, shown)
+    if all(v.error is None for v in shown.tensors if v.verdict == DIFFERS):
+        return [*lines, f"Cause: the shape of {', '.join(v.name for v in shown.tensors if v.verdict == DIFFERS)}."]
     explained = {r.case.id: r.causes for r in report.compared if r.verdict == DIFFERS}
     if not any(explained.values()):
         return [*lines, f"Cause: unknown. {_what_agrees(shown)}"]

@@ -29,9 +29,13 @@ def run_subject(subject: Subject, case: Case, known: Sequence[str], seed: int = 
 
 def where(error: Exception) -> str:
     """The error, and the last line that is the user's own and not of a framework."""
+    if isinstance(error, BadSubjectError):
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if not any(part in f.filename for part in FOREIGN)]
-    said = str(error) if not isinstance(error, KeyError) else str(error.args[0] if error.args else "")
+    said = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    if isinstance(error, ModuleNotFoundError):
+        said += "; install it beside refimpl (torch, jax, onnx and onnxruntime are its extra crosscheck)"
     place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
     return f"{type(error).__name__}: {said}{place}"
 

@@ -71,13 +71,25 @@ class Read(dict[str, Any]):
             self.seen.add(name)
         return super().get(name, default)
 
-    def items(self) -> Any:
+    def _all(self) -> dict[str, Any]:
         self.seen.update(super().keys())
-        return super().items()
+        return dict(super().items())
+
+    def items(self) -> Any:
+        return self._all().items()
 
     def values(self) -> Any:
-        self.seen.update(super().keys())
-        return super().values()
+        return self._all().values()
+
+    def copy(self) -> dict[str, Any]:
+        return self._all()
+
+    def __or__(self, other: Any) -> Any:
+        return self._all() | other
+
+    def pop(self, name: str, *default: Any) -> Any:
+        self.seen.add(name)
+        return super().pop(name, *default)
 
 
 def parts_of(given: dict[str, Any], config: dict[str, Any]) -> dict[str, Read]:
@@ -134,7 +146,7 @@ def changed(before: dict[str, Array], after: dict[str, Array]) -> tuple[str, ...
 def call(function: Callable[..., Any], parts: dict[str, Read], data_loss: DataLoss) -> Any:
     """function(params, inputs, noise, config), and data_loss where it has a fifth parameter."""
     needed = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
-    fifth = (data_loss,) if len(needed) > 4 else ()
+    fifth = (data_loss,) if len(needed) > 4 or any(p.kind is p.VAR_POSITIONAL for p in needed) else ()
     return function(*parts.values(), *fifth)
 
 
