@@ -111,6 +111,8 @@ def test_errors_name_the_argument():
         lstm_forward(**(inputs | {"params": inputs["params"]._replace(W_h=np.zeros((H + 1, 4, H + 1)))}))
     with pytest.raises(ValueError, match="multipliers.x: expected shape"):
         lstm_forward(**(inputs | {"multipliers": LSTMMultipliers(x=np.ones((B, 2, D)))}))
+    with pytest.raises(ValueError, match="multipliers.x: expected shape"):
+        lstm_forward(**(inputs | {"multipliers": LSTMMultipliers(x=np.ones((B + 1, 1, D)))}))
     with pytest.raises(ValueError, match="state.h: expected shape"):
         lstm_forward(**(inputs | {"state": LSTMState(np.zeros((B + 1, H)), np.zeros((B, H)))}))
     with pytest.raises(ValueError, match="gates: expected one of"):

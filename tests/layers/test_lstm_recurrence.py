@@ -193,6 +193,11 @@ def test_float32_stays_float32_and_inputs_are_not_modified(gates, mask):
     [
         ({"u": np.zeros((T, B, 3, H))}, ValueError, "u: expected shape"),
         ({"params": RecurrenceParams(np.zeros((H, 4, H + 1)), np.zeros((4, H)))}, ValueError, "W_h: expected shape"),
+        (
+            {"params": RecurrenceParams(np.zeros((H + 1, 4, H + 1)), np.zeros((4, H)))},
+            ValueError,
+            "W_h: expected shape",
+        ),
         ({"params": RecurrenceParams(np.zeros((H, 4, H)), np.zeros((4, 1)))}, ValueError, "b: expected shape"),
         (
             {"params": RecurrenceParams(np.zeros((H, 4, H)), np.zeros((4, H)), np.zeros((4, H)))},
