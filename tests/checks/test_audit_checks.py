@@ -7,6 +7,7 @@ import pytest
 
 from refimpl.bayes.kl import molchanov2017
 from refimpl.checks import counting_checks, noise_checks, optimiser_checks, value_checks
+from refimpl.checks.conformance_checks import conformance_checks
 from refimpl.checks.counting_checks import counting_checks as counting
 from refimpl.checks.gradient_checks import PLANTED, gradient_checks
 from refimpl.checks.invariances import mask_checks
@@ -28,6 +29,7 @@ FAMILIES = {
     "masks": mask_checks,
     "optimiser": optimiser,
     "counting": counting,
+    "conformance": lambda: conformance_checks()[0],
 }
 ABOUT = About("family", "name", "what", "catches")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from refimpl.compression.thresholds import alive_masks
-from refimpl.models.letters import text_classifier
+from refimpl.models.letters import text_classifier, word_model
 from refimpl.models.network import network_forward
 from refimpl.models.recipe import Embedding, Output, Recipe, Recurrent, Weight
 from refimpl.models.sample import (
@@ -341,3 +341,10 @@ def test_a_model_whose_every_weight_is_pruned(name):
     sampled = network_forward(model.ids, weights, recipe)[0].logits
     floor = 1.0001e-4 * np.max(np.abs(model.drawn["output.W"]))  # LRT leaves the root of its floor, 1e-4, times eps
     assert np.max(np.abs(sampled - params["output.b"])) <= (floor if "lrt" in recipe.output.weight.estimator else 0.0)
+
+
+def test_no_two_quantities_share_a_draw():
+    """Two layers of one size have matrices of one shape."""
+    drawn = draw_noise(word_model("LLLL", vocabulary=7, sizes=(4, 4)), 3, 2, seed=0, step=0)
+    assert drawn["lstm1.W_h"].shape == drawn["lstm2.W_h"].shape
+    assert len({array.ravel()[:8].tobytes() for array in drawn.values()}) == len(drawn)

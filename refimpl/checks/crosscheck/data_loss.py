@@ -9,8 +9,8 @@ from refimpl.checks.conformance import Case
 class DataLoss(dict[str, Any]):
     """The cotangents by name of the output; called with outputs, sum of <cotangent, output> over those it is given.
 
-    It stands for the negative log-likelihood of a model. ``weighted`` are the outputs that it has met, ``value`` is the
-    last sum, ``notes`` says what did not fit.
+    It stands for the negative log-likelihood of a model, and is called once. ``weighted`` are the outputs that it has
+    met, ``value`` is the sum, ``notes`` says what did not fit.
     """
 
     def __init__(self, given: dict[str, Any]) -> None:
@@ -21,6 +21,13 @@ class DataLoss(dict[str, Any]):
         self.notes: list[str] = []
 
     def __call__(self, outputs: dict[str, Any]) -> Any:
+        """Errors: ValueError on a second call: a loss of two parts would count as the last one alone."""
+        if self.value is not None:
+            raise ValueError("data_loss: expected one call with all outputs, got another; give them together")
+        return self.total(outputs)
+
+    def total(self, outputs: dict[str, Any]) -> Any:
+        """The sum, whether or not it was taken before."""
         total: Any = 0.0
         weighted = set()
         for name, output in outputs.items():
@@ -64,10 +71,10 @@ def total_of(outputs: dict[str, Any], data_loss: DataLoss, case: Case, known: Se
             return Total(None, None, notes=("no gradients: they are those of loss, which it does not return",))
         if "out.kl" in outputs:
             weight = case.config["kl_weight"] / case.config["n_terms"]
-            value = data_loss(outputs) + weight * outputs["out.kl"]
+            value = data_loss.total(outputs) + weight * outputs["out.kl"]
             said = "it returns no loss: the gradients are those of data_loss + kl_weight kl / n_terms"
             return Total(value, data_loss.weighted, True, (*data_loss.notes, said))
-    value = data_loss(outputs)
+    value = data_loss.total(outputs)
     kl = "out.kl" not in known or "out.loss" not in known
     notes = [*data_loss.notes, *([] if kl else ["it returns no loss and no kl: the gradients are those of data_loss"])]
     return Total(value if data_loss.weighted else None, data_loss.weighted, kl, tuple(notes))

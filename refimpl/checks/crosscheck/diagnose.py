@@ -89,7 +89,7 @@ def _explaining(simulation: Simulation, pairs: Iterable[Cause], found: Answers) 
 
 
 def _fits(simulated: Answers | None, found: Answers) -> bool:
-    return simulated is not None and found.keys() <= simulated.keys() and same(simulated, found)
+    return bool(found) and simulated is not None and found.keys() <= simulated.keys() and same(simulated, found)
 
 
 def _agreeing(simulated: Answers | None, found: Answers) -> set[str]:
