@@ -104,7 +104,7 @@ def _diagnoses(found: list[Diagnosis]) -> CheckResult:
     about = About(
         FAMILY,
         "diagnoses",
-        f"{len(found)} subjects, each with one mistake of its own; the figure counts the known mistakes that are not named",
+        f"{len(found)} subjects, each with one mistake; the figure counts the known mistakes that are not named",
         "a cross-check that sees a difference and not its cause",
     )
     return run_check(about, measure, found, 0.0, planted=UNKNOWN, wrong=[*found[1:], _undiagnosed()])
