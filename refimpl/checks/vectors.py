@@ -1,7 +1,7 @@
 """Golden vectors: cases with their answers, stored as ID.json and ID.safetensors, and what is done with them.
 
-They lie in ``golden/v1`` beside this file and are part of an installed package. validation/vectors/README.md has the
-format and the way to read them from any language; ``validation/vectors/generate.py`` makes them.
+They lie in ``golden/v1`` beside this file and are part of an installed package. The README.md there has the format, the
+formulas and the way to read them from any language; ``validation/vectors/generate.py`` makes them.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from refimpl.checks.conformance.case import PREFIXES
 
 SCHEMA = "refimpl-vectors/1"
 FOLDER = Path(str(files("refimpl.checks"))) / "golden" / "v1"
-INDEX, SCHEMA_FILE = "index.json", "schema.json"
+INDEX, SCHEMA_FILE, README = "index.json", "schema.json", "README.md"
 ANSWERS = ("mid.", "out.", "grad.")
 DTYPES = ("float64", "float32")
 
@@ -131,7 +131,7 @@ def largest_difference(found: Answers, expected: Answers) -> tuple[str, float]:
 
 
 def export_vectors(out: Path, ids: Collection[str] | None = None, folder: Path = FOLDER) -> list[Path]:
-    """Copy the vectors, with an index of them and the schema, into a folder; the files written.
+    """Copy the vectors, with an index of them, the schema and the README, into a folder; the files written.
 
     Errors: ValueError on an unknown id or a damaged file, before anything is written; OSError if out cannot be written.
     """
@@ -141,7 +141,8 @@ def export_vectors(out: Path, ids: Collection[str] | None = None, folder: Path =
     for record in records:
         for suffix in ("json", "safetensors"):
             written.append(Path(shutil.copyfile(folder / f"{record['id']}.{suffix}", out / f"{record['id']}.{suffix}")))
-    written.append(Path(shutil.copyfile(folder / SCHEMA_FILE, out / SCHEMA_FILE)))
+    for name in (SCHEMA_FILE, README):
+        written.append(Path(shutil.copyfile(folder / name, out / name)))
     (out / INDEX).write_text(index_text(records), "utf-8")
     return [*written, out / INDEX]
 

@@ -146,6 +146,39 @@ def test_a_gate_order_is_a_permutation_of_the_parameters():
         assert np.array_equal(array, expected), name
 
 
+def test_an_exchanged_state_goes_in_and_comes_out_exchanged():
+    """Code whose state is (c, h), called with (h0, c0), and whose last state is read as (h, c)."""
+    case = BY_ID["lstm-006"]
+    other = {f"{p}.{a}{s}": f"{p}.{b}{s}" for a, b in ("hc", "ch") for p, s in (("input", "0"), ("cotangent", "_last"))}
+    theirs = answers(case._replace(given={name: case.given[other.get(name, name)] for name in case.given}))
+    planted = answers(case, [NAMED["state-exchanged"]])
+    moved = {"out.h_last": "out.c_last", "out.c_last": "out.h_last"}
+    moved |= {"grad.input.h0": "grad.input.c0", "grad.input.c0": "grad.input.h0"}
+    for name, array in planted.items():
+        assert np.array_equal(array, theirs[moved.get(name, name)]), name
+
+
+@pytest.mark.parametrize("name", ["lstm-001", "rnn-001", "step-004", "step-012"])
+def test_a_state_that_is_ignored_is_zero_and_has_no_gradient(name):
+    case = BY_ID[name]
+    states = [n for n in case.given if n.endswith(("h0", "c0")) or n.startswith(("input.h.", "input.c."))]
+    theirs = answers(case._replace(given=case.given | {n: np.zeros_like(case.given[n]) for n in states}))
+    for key, array in answers(case, [NAMED["initial-state-ignored"]]).items():
+        assert np.array_equal(array, 0.0 * array if key.removeprefix("grad.") in states else theirs[key]), key
+
+
+def test_hard_gates_of_slope_a_sixth():
+    """From a of each gate, read off the sigmoid's answers."""
+    case = BY_ID["lstm-006"]
+    given = case.given | {"input.mask": np.ones_like(case.given["input.mask"])}
+    case = case._replace(given=given)
+    right, wrong = answers(case), answers(case, [NAMED["gates-hard-sixth"]])
+    for gate in "ifo":  # of the first step, which sees the same states
+        y = right[f"mid.{gate}"][0]
+        expected = np.clip(np.log(y / (1.0 - y)) / 6.0 + 0.5, 0.0, 1.0)
+        assert np.max(np.abs(wrong[f"mid.{gate}"][0] - expected)) <= 1e-14
+
+
 def test_an_order_and_its_inverse_are_the_right_order():
     """i, g, f, o exchanges two blocks, and so undoes itself; f, g, i, o and g, i, f, o undo each other."""
     case = BY_ID["group-lstm-001"]

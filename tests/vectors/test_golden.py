@@ -5,14 +5,14 @@ What each of them catches is in tests/checks/test_golden_mistakes.py.
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from refimpl.bayes.kl import KL_DIVERGENCES
 from refimpl.checks.conformance import MISTAKES, OPS
 from refimpl.checks.conformance.case import quantity
-from refimpl.checks.vectors import FOLDER, INDEX, SCHEMA_FILE, index_text, read_vectors, vector_ids
+from refimpl.checks.vectors import FOLDER, INDEX, README, SCHEMA_FILE, index_text, read_vectors, vector_ids
 from tests.vectors.json_schema import faults
 
 MOST_BYTES = 1_000_000
@@ -65,11 +65,14 @@ LISTED = {  # an id never changes its meaning: a new meaning is a new id, and a 
     "lstm-003": "c467954a64c7a6bf9669236b200aa72b00eacd2e0be3b5d3907e8075bc492cb5",
     "lstm-004": "43de544fa75e734c10093b6edad0fb10dba9fd5d1ae2557b05eb44cc2b522388",
     "lstm-005": "1c669e53a7a22bc47cab01708e78ae3a28c782f799b020908ace2b8c62b5ffd5",
+    "lstm-006": "e785510c91ca236eb45cdce247d9c1ada2a69fd5714be55d5b0242912fd92494",
+    "lstm-007": "ab4b927cd8b0ace454a2c2c2c7a2d4b8e649ae9d0cfaaa5075bc54321a304ccb",
     "vbd-lstm-001": "a760bbbe3c71aaa7100ef23cdb3b0045b1c8322104cddc134e888f070139dbbb",
     "vbd-lstm-002": "10e3634f722d89e30586089a83c218fdb67cb4deb1678bd57cc872cd4e18f818",
     "sparse-lstm-001": "e95c08eb627bb5c062a68d3a670ab39f5f46caf392186d6262aa6620cf2a21a5",
     "sparse-lstm-002": "415ae0ede106ea8c3d4630fd654ec5404416fae0c18e00bb554c34c18ea9fc17",
     "sparse-lstm-003": "96f92cda1f5b3cfb0d0d71e06baa63d9e166ec2d79f174954b3b6fc2c92ede49",
+    "sparse-lstm-004": "abfe71e8792c207472f4516531ad2d543a7cc1a9e20dd5883599c9c9449c837b",
     "group-lstm-001": "55a8c3d4057e484e4f34ba96e4bfdfcb29303bc27220a6fb219360ac3473b8b8",
     "group-lstm-002": "ffca1eaad2d4ef21ce2eb3093d694fbdffc787f8b208197bf0da840652094b38",
     "adam-001": "32c53d3e5fab103a08fcb55827b07050fcbc6a6103139c60c0c74ef0a4424433",
@@ -142,7 +145,12 @@ def test_ids_and_digests_are_those_of_the_list():
 
 
 def test_nothing_else_lies_in_the_folder():
-    expected = {INDEX, SCHEMA_FILE, *(f"{name}.{suffix}" for name in LISTED for suffix in ("json", "safetensors"))}
+    expected = {
+        INDEX,
+        README,
+        SCHEMA_FILE,
+        *(f"{name}.{suffix}" for name in LISTED for suffix in ("json", "safetensors")),
+    }
     assert {file.name for file in FOLDER.iterdir()} == expected
 
 
@@ -258,7 +266,7 @@ def test_an_invalid_vector_has_the_arrays_of_the_valid_one(vector):
 
 
 def test_the_readme_names_every_operation_mistake_and_invalid_vector():
-    text = (Path(__file__).parents[2] / "validation" / "vectors" / "README.md").read_text("utf-8")
+    text = (FOLDER / README).read_text("utf-8")
     rows = [re.findall(r"`([^`]+)`", line) for line in text.splitlines() if line.startswith("|")]
     named = {name for row in rows for name in row}
     orders = {name for name in NAMED if name.startswith("gate-order-")}
@@ -266,3 +274,25 @@ def test_the_readme_names_every_operation_mistake_and_invalid_vector():
     for vector in INVALID:
         row = f"| {vector.case.id} | {vector.record['instead_of']} | `{vector.mistake}` |"
         assert row in text.splitlines(), row
+
+
+def test_the_readme_counts_the_vectors_of_each_operation_and_mistake():
+    lines = (FOLDER / README).read_text("utf-8").splitlines()
+    for op in OPS:
+        ids = ", ".join(v.case.id for v in VALID if v.case.op == op)
+        assert [line for line in lines if line.startswith(f"| `{op}` | ") and line.endswith(f" | {ids} |")], op
+    for name, mistake in NAMED.items():
+        count = sum(name in v.catches for v in VALID)
+        row = f"| `{name}` | {mistake.kind} | {mistake.words} | {count} |"
+        if name.startswith("gate-order-"):
+            row = next(line for line in lines if line.startswith("| `gate-order-XXXX`, 23 of them"))
+            assert row.endswith(f" | {count} |")
+        assert row in lines
+
+
+def test_the_readme_has_every_divergence_and_constant():
+    text = (FOLDER / README).read_text("utf-8")
+    for prior in KL_DIVERGENCES:
+        assert f"\n| {prior} | " in text
+    for number in (0.63576, 1.87320, 1.48695, 0.64, 1.5, 1.3, 0.03, 1.16145124, 1.50204118, 0.58629921):
+        assert re.search(rf"[ (]{re.escape(str(number))}0?[ )]", text), number

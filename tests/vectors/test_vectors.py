@@ -88,9 +88,10 @@ def test_an_invalid_vector_with_another_mistake_fails(folder):
     assert [r.passed for r in vectors.check_vectors(["lstm-901"], folder)] == [False, False]
 
 
-def test_export_copies_files_schema_and_an_index_of_its_own(tmp_path):
+def test_export_copies_files_schema_readme_and_an_index_of_its_own(tmp_path):
     files = vectors.export_vectors(tmp_path / "new", ["kl-001", "lstm-901"])
     assert sorted(f.name for f in files) == [
+        "README.md",
         "index.json",
         "kl-001.json",
         "kl-001.safetensors",
@@ -152,6 +153,16 @@ def test_a_vector_that_is_there_is_not_written_over(folder, capsys, monkeypatch)
     after = {file.name: file.read_bytes() for file in folder.iterdir()}
     assert after.keys() == before.keys()
     assert [n for n in after if after[n] != before[n] and not n.startswith("kl-002")] == []
+
+
+def test_catches_alone_are_written_anew(folder, monkeypatch):
+    monkeypatch.setattr(generate, "FOLDER", folder)
+    monkeypatch.setattr(generate, "all_ids", lambda: [n for n in vectors.vector_ids() if n in SOME])
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    record = json.loads((folder / "adam-001.json").read_text("utf-8"))
+    (folder / "adam-001.json").write_text(vectors.to_json(record | {"flags": [], "catches": ["clip-missing"]}), "utf-8")
+    assert generate.main(["--catches"]) == 0
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
 def test_a_second_route_finds_a_wrong_value_and_a_wrong_gradient():

@@ -1,7 +1,8 @@
 """``python -m validation.vectors.generate``: makes every golden vector of version 1.
 
 Without arguments it writes what is missing in refimpl/checks/golden/v1, and the index; a vector that is there is never
-written over, for an id never changes its meaning. ``--out DIR`` writes all of them into another folder.
+written over, for an id never changes its meaning. ``--out DIR`` writes all of them into another folder; ``--catches``
+also writes anew which mistakes the stored ones catch, and nothing else of them: that list grows with the mistakes.
 The same machine gives the same bytes; another one the same numbers that are given, and answers within the tolerance.
 """
 
@@ -18,7 +19,7 @@ from safetensors.numpy import save
 
 from refimpl.checks.conformance import MISTAKES, Answers, Case, Mistake, answers, cases, difference
 from refimpl.checks.conformance.tolerance import tolerances
-from refimpl.checks.vectors import FOLDER, INDEX, SCHEMA, SCHEMA_FILE, index_text, to_json
+from refimpl.checks.vectors import FOLDER, INDEX, README, SCHEMA, SCHEMA_FILE, index_text, read_vectors, to_json
 from validation.vectors.routes import confirm
 
 MARGIN = 100.0  # tolerances by which a mistake has to move an answer, so that a vector counts as catching it
@@ -61,12 +62,10 @@ def make_valid(case: Case) -> Files:
     """The vector of a case."""
     right = answers(case)
     tol = tolerances(case, right)
-    caught = [mistake for mistake in MISTAKES if moves(case, right, mistake) > MARGIN * tol["float64"]]
     return _files(
         case,
         right,
-        flags=sorted({mistake.kind for mistake in caught}),
-        catches=[mistake.name for mistake in caught],
+        **caught_by(case, right, tol["float64"]),
         result="valid",
         tol=tol,
         confirmed_by=confirm(case, right),
@@ -90,6 +89,12 @@ def make_invalid(name: str, case: Case, mistake: Mistake) -> Files:
         tol=tol,
         confirmed_by=[],
     )
+
+
+def caught_by(case: Case, right: Answers, tol: float) -> dict[str, list[str]]:
+    """flags and catches of a valid vector."""
+    caught = [mistake for mistake in MISTAKES if moves(case, right, mistake) > MARGIN * tol]
+    return {"flags": sorted({mistake.kind for mistake in caught}), "catches": [mistake.name for mistake in caught]}
 
 
 def moves(case: Case, right: Answers, mistake: Mistake) -> float:
@@ -123,24 +128,43 @@ def write(folder: Path, made: Sequence[Files]) -> None:
         (folder / f"{record['id']}.safetensors").write_bytes(content)
 
 
+def write_catches(folder: Path) -> None:
+    """flags and catches of every valid vector in the folder, from the arrays stored with it."""
+    for vector in read_vectors(folder=folder):
+        if vector.result == "valid":
+            found = caught_by(vector.case, vector.expected, vector.tol["float64"])
+            (folder / f"{vector.case.id}.json").write_text(to_json(vector.record | found), "utf-8")
+
+
 def all_ids() -> list[str]:
     """Every id, in order."""
     return [case.id for case in cases()] + [name for name, _, _ in INVALID]
+
+
+def write_index(folder: Path) -> None:
+    """The index of all that lies there."""
+    records = [json.loads((folder / f"{name}.json").read_text("utf-8")) for name in all_ids()]
+    (folder / INDEX).write_text(index_text(records), "utf-8")
 
 
 def main(arguments: Sequence[str]) -> int:
     """0."""
     parser = argparse.ArgumentParser(prog="python -m validation.vectors.generate", description=__doc__)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write all of them there")
-    folder = parser.parse_args(arguments).out or FOLDER
+    parser.add_argument("--catches", action="store_true", help="and write anew which mistakes the stored ones catch")
+    options = parser.parse_args(arguments)
+    folder = options.out or FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     missing = [name for name in all_ids() if not (folder / f"{name}.json").exists()]
     write(folder, make(missing))
     if folder != FOLDER:
-        (folder / SCHEMA_FILE).write_bytes((FOLDER / SCHEMA_FILE).read_bytes())
-    records = [json.loads((folder / f"{name}.json").read_text("utf-8")) for name in all_ids()]
-    (folder / INDEX).write_text(index_text(records), "utf-8")
-    print(f"{len(missing)} vectors written, {len(records)} in {folder}")
+        for name in (SCHEMA_FILE, README):
+            (folder / name).write_bytes((FOLDER / name).read_bytes())
+    write_index(folder)
+    if options.catches:
+        write_catches(folder)
+        write_index(folder)
+    print(f"{len(missing)} vectors written, {len(all_ids())} in {folder}")
     return 0
 
 

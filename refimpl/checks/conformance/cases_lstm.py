@@ -117,6 +117,8 @@ def lstm_cases() -> tuple[Case, ...]:
         ),
         _lstm("lstm-004", "multipliers shared by the gates", groups=1),
         _lstm("lstm-005", "hard sigmoid gates (0.2 a + 0.5), padding on the left", gates="hard_sigmoid", mask="left"),
+        _lstm("lstm-006", "plain LSTM, padding on the left", mask="left"),
+        _lstm("lstm-007", "plain LSTM, padding on the right", mask="right"),
         _vbd("vbd-lstm-001", "a mask for each gate, shared over time", 4),
         _vbd("vbd-lstm-002", "one mask for all gates, shared over time", 1),
         _sparse(
@@ -129,6 +131,7 @@ def lstm_cases() -> tuple[Case, ...]:
             "sparse-lstm-002", "KL of Molchanov 2017, not clipped; padding on the left", "molchanov2017", None, "left"
         ),
         _sparse("sparse-lstm-003", "standard normal prior; padding on the right", "standard_normal", None, "right"),
+        _sparse("sparse-lstm-004", "KL of the 2018 code, not clipped; no padding", "rnn2018", None),
         _group("group-lstm-001", "z of inputs, neurons and gates, a draw for each object", "sigmoid", None),
         _group("group-lstm-002", "the same with hard sigmoid gates and padding on the left", "hard_sigmoid", "left"),
     )

@@ -8,11 +8,13 @@ from refimpl.checks.conformance.mistakes_layers import LAYER_MISTAKES
 from refimpl.checks.conformance.mistakes_losses import LOSS_MISTAKES
 from refimpl.checks.conformance.mistakes_recurrence import RECURRENCE_MISTAKES
 from refimpl.checks.conformance.mistakes_sharing import SHARING_MISTAKES
+from refimpl.checks.conformance.mistakes_states import STATE_MISTAKES
 from refimpl.checks.conformance.mistakes_training import TRAINING_MISTAKES
 
 MISTAKES: tuple[Mistake, ...] = (
     *GATE_MISTAKES,
     *RECURRENCE_MISTAKES,
+    *STATE_MISTAKES,
     *LAYER_MISTAKES,
     *DRAW_MISTAKES,
     *SHARING_MISTAKES,

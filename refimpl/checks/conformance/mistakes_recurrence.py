@@ -7,7 +7,7 @@ import numpy as np
 from refimpl.arrays import Array
 from refimpl.checks.conformance.case import Case, Mistake, quantity
 from refimpl.checks.conformance.reading import gates_of, has, has_lstm
-from refimpl.checks.conformance.wrapping import Plant, by_array, by_layout, by_plant
+from refimpl.checks.conformance.wrapping import Plant, by_array, by_layout, by_plant, together
 
 H_LAST, C_LAST, RNN_LAST = "cotangent.h_last", "cotangent.c_last", "cotangent.last"
 
@@ -91,6 +91,13 @@ RECURRENCE_MISTAKES = (
     Mistake(
         "gates-hard", "nonlinearity", "hard sigmoid gates (0.2 a + 0.5) for sigmoid", _sigmoid, by_plant("other-gates")
     ),
+    Mistake(
+        "gates-hard-sixth",
+        "nonlinearity",
+        "hard sigmoid gates (a / 6 + 0.5, PyTorch's and Keras 3's) for sigmoid",
+        _sigmoid,
+        together(by_plant("slope-sixth"), by_plant("other-gates")),
+    ),
     Mistake("gates-soft", "nonlinearity", "sigmoid gates for hard sigmoid", _hard, by_plant("other-gates")),
     Mistake(
         "gates-slope-sixth",
@@ -111,6 +118,7 @@ RECURRENCE_MISTAKES = (
     ),
     Mistake("peephole-missing", "peephole", "no peepholes", _peepholes, NO_PEEPHOLE),
     Mistake("mask-wrong-side", "padding", "padding on the other side", _any_mask, _mask(lambda m: m[::-1])),
+    Mistake("mask-inverted", "padding", "the mask is inverted: true on padding", _any_mask, _mask(np.logical_not)),
     Mistake("mask-ignored", "padding", "the padding mask is ignored", _any_mask, _mask(np.ones_like)),
     Mistake(
         "mask-cell-goes-on",

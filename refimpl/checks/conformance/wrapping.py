@@ -3,6 +3,7 @@
 by_config    other options
 by_given     other arrays on the way in, and gradients mapped back by the chain rule on the way out: what someone's
              code answers that misreads what it is given
+by_exchange  arrays that change places by name, on both ways
 by_plant     a wrong layer function or divergence inside (``engine``)
 by_answers   right until the end, and wrong there
 """
@@ -15,6 +16,7 @@ from refimpl.checks.conformance.case import Answers, Compute, Config, Given
 
 Plant: TypeAlias = Callable[[Compute], Compute]
 Change: TypeAlias = Callable[[Array], Array]
+Names: TypeAlias = Callable[[str], str]  # the name of the array that stands in the place of the one of this name
 
 
 def by_config(change: Callable[[Config], Config]) -> Plant:
@@ -74,6 +76,18 @@ def by_layout(select: Callable[[str, Array], bool], change: Change, back: Change
             return answers | {n: back(a) for n, a in mids.items() if select("param." + n.removeprefix("mid."), a)}
 
         return wrapped
+
+    return plant
+
+
+def by_exchange(other: Names) -> Plant:
+    """Arrays change places with those of their other names, given ones as answers; ``other`` undoes itself."""
+
+    def plant(compute: Compute) -> Compute:
+        def exchanged(arrays: dict[str, Array]) -> dict[str, Array]:
+            return {name: arrays[other(name)] for name in arrays}
+
+        return lambda config, given: exchanged(compute(config, exchanged(given)))
 
     return plant
 
