@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from refimpl.checks.conformance import MISTAKES, Case, answers, cases
-from refimpl.checks.crosscheck.checking import Report, check_case, common_causes, compare_case, with_causes
+from refimpl.checks.crosscheck.checking import check_case, common_causes, compare_case, with_causes
 from refimpl.checks.crosscheck.diagnose import diagnose, explains
 from refimpl.checks.crosscheck.report import format_report
+from refimpl.checks.crosscheck.results import Report
 from refimpl.checks.crosscheck.subject import Answered, Subject
 
 BY_NAME = {mistake.name: mistake for mistake in MISTAKES}

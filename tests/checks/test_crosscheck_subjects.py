@@ -1,46 +1,14 @@
-"""Subjects of NumPy, folders of answers, what is found on the command line, and what they do wrong."""
-
-import json
+"""Subjects of NumPy: which cases count, and what they do wrong."""
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
-from refimpl.checks.conformance import OPS, answers, cases
-from refimpl.checks.crosscheck.checking import ASIDE, NOT_REPEATABLE, check_case, choose, crosscheck
-from refimpl.checks.crosscheck.command import crosscheck_command
-from refimpl.checks.crosscheck.loading import load_subject
+from refimpl.checks.conformance import cases
+from refimpl.checks.crosscheck.checking import check_case, choose, crosscheck
 from refimpl.checks.crosscheck.report import format_report
-from refimpl.checks.crosscheck.subject import BadSubjectError, Read, Subject, numpy_subject
-
-BY_ID = {case.id: case for case in cases()}
-
-
-def affine(params, inputs, noise, config, cotangents):
-    """Right for one W, with gradients by hand."""
-    x, W, dy = inputs["x"], params["W"], cotangents["y"]
-    return {
-        "y": x @ W + params["b"],
-        "grad.param.W": np.einsum("tbd,tbk->dk", x, dy),
-        "grad.param.b": dy.sum(axis=(0, 1)),
-        "grad.input.x": dy @ W.T,
-    }
-
-
-def lstm(params, inputs, noise, config):
-    """Plain: no peepholes, padding or multipliers; sigmoid gates."""
-    h, c, steps = inputs["h0"], inputs["c0"], []
-    for x in inputs["x"]:
-        a = np.einsum("bd,dkh->bkh", x, params["W_x"]) + np.einsum("bm,mkh->bkh", h, params["W_h"]) + params["b"]
-        i, f, o = (1.0 / (1.0 + np.exp(-a[:, k])) for k in (0, 1, 3))
-        c = f * c + i * np.tanh(a[:, 2])
-        h = o * np.tanh(c)
-        steps.append(h)
-    return {"h": np.stack(steps), "h_last": h, "c_last": c}
-
-
-def verdicts(subject, *names):
-    return {r.case.id: r.verdict for r in crosscheck(subject, names).cases}
+from refimpl.checks.crosscheck.results import ASIDE, NOT_REPEATABLE
+from refimpl.checks.crosscheck.subject import BadSubjectError, Read, Subject, check_outputs, numpy_subject
+from tests.checks.crosscheck_functions import BY_ID, affine, lstm, verdicts
 
 
 def test_a_right_function_agrees_and_what_it_lacks_is_said():
@@ -58,7 +26,7 @@ def test_cases_that_are_not_looked_at_in_full_are_set_aside_unless_named():
     assert found["lstm-001"] == "agrees"
     assert {v for name, v in found.items() if name != "lstm-001"} == {ASIDE}
     report = next(r for r in crosscheck(subject).cases if r.case.id == "lstm-002")
-    assert report.notes == ("it does not look at param.peephole, input.mask, config.peephole_output",)
+    assert report.notes == ("not applicable: param.peephole, input.mask, config.peephole_output",)
     assert verdicts(subject, "lstm-002") == {"lstm-002": "differs"}
 
 
@@ -148,8 +116,8 @@ def test_inputs_that_are_written_over_are_named():
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (lambda p, i, n, c: {"y": i["x"], "z": i["x"]}, r"unknown names \['out.z'\]; known are \['out.y',"),
-        (lambda p, i, n, c: i["x"], "expected a dict of outputs, such as"),
+        (lambda p, i, n, c: {"y": i["x"], "z": i["x"]}, r"unknown names \['z'\]; known are \['y', 'grad.param.W'"),
+        (lambda p, i, n, c: i["x"], r"expected a dict of outputs, such as \['y'\], got ndarray"),
         (lambda p, i, n, c: {"y": p["weight"]}, r"KeyError: 'weight'; there are 'W', 'b' \(test_crosscheck_subjects"),
         (lambda p, i, n, c: {}, "it returns nothing"),
         (lambda p, i, n, c: {"y": i["x"] @ p["W"].T}, r"ValueError: matmul.*line \d+"),
@@ -161,6 +129,14 @@ def test_errors_name_the_case_the_fault_and_the_line(function, said):
         crosscheck(subject, ["affine-001"])
     with pytest.raises(BadSubjectError, match="could be compared on no case"):
         crosscheck(subject)
+
+
+def test_gradients_are_offered_only_to_those_who_may_return_them():
+    known = ["mid.c", "out.h", "grad.param.b"]
+    with pytest.raises(BadSubjectError, match=r"^unknown names \['hn'\]; known are \['h', 'mid.c'\]$"):
+        check_outputs({"hn": 0.0}, known)
+    with pytest.raises(BadSubjectError, match=r"known are \['h', 'mid.c', 'grad.param.b'\]$"):
+        check_outputs({"hn": 0.0}, known, ("grad.",))
 
 
 def test_a_shape_alone_is_the_cause_and_is_left_out_of_the_search():
@@ -178,7 +154,7 @@ def test_a_shape_alone_is_the_cause_and_is_left_out_of_the_search():
 
 
 def test_a_function_that_fits_no_operation():
-    with pytest.raises(BadSubjectError, match='say which operation it computes: @torch_subject\\("lstm"\\)'):
+    with pytest.raises(BadSubjectError, match='no case\nsay which operation it computes: @torch_subject\\("lstm"\\)'):
         crosscheck(numpy_subject(lambda p, i, n, c: {"y": p["no such"]}))
 
 
@@ -199,101 +175,3 @@ def test_unknown_names_of_cases():
         choose(subject, ["afine"])
     assert [c.op for c in choose(subject, ["affine"])] == ["affine", "affine"]
     assert [c.id for c in choose(subject, ["lstm-001"])] == ["lstm-001"]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Answers of another language to two cases, one in float32 and without gradients."""
-    whole = {name: np.ascontiguousarray(a) for name, a in answers(BY_ID["affine-001"]).items()}
-    save_file(whole | {"input.x": BY_ID["affine-001"].given["input.x"]}, tmp_path / "affine-001.safetensors")
-    outputs = {n: a.astype("float32") for n, a in answers(BY_ID["lstm-001"]).items() if n.startswith("out.")}
-    save_file(outputs, tmp_path / "lstm-001.safetensors")
-    return tmp_path
-
-
-def test_a_folder_of_answers(folder):
-    report = crosscheck(load_subject(str(folder)))
-    assert {r.case.id: r.verdict for r in report.cases} == {"affine-001": "agrees", "lstm-001": "agrees"}
-    assert {v.tolerance for v in report.cases[1].tensors if v.error is not None} == {2e-5}
-    save_file({"out.y": np.zeros((6, 2, 7))}, folder / "affine-001.safetensors")
-    assert verdicts(load_subject(str(folder)))["affine-001"] == "differs"
-    with pytest.raises(BadSubjectError, match="expected files ID.safetensors"):
-        load_subject(str(folder.parent))
-
-
-FILE = """
-import beside
-def mine(params, inputs, noise, config):
-    return {"y": beside.product(inputs["x"], params["W"]) + params["b"]}
-class Holder:
-    pass
-"""
-
-
-@pytest.fixture
-def file(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "mine_for_test.py").write_text(FILE)
-    (tmp_path / "beside.py").write_text("def product(x, W):\n    return x @ W\n")
-    return tmp_path / "mine_for_test.py"
-
-
-def test_a_function_in_a_file_and_in_a_module(file):
-    assert verdicts(load_subject(f"{file}:mine"), "affine-001") == {"affine-001": "agrees"}
-    assert verdicts(load_subject("mine_for_test:mine"), "affine-001") == {"affine-001": "agrees"}
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("{file}:yours", "has no 'yours'; it has no subject"),
-        ("{file}", "which one\\? add :NAME of a function or class"),
-        ("{file}:Holder", "expected a function f\\(params, inputs, noise, config\\)"),
-        ("{folder}/gone.py:mine", "gone.py: no such file"),
-        ("{folder}/gone.onnx", "gone.onnx: no such file"),
-        (
-            "no_such_module_for_test:mine",
-            "No module named 'no_such_module_for_test'; install it.*; a subject is file.py:NAME",
-        ),
-    ],
-)
-def test_subjects_that_cannot_be_found(file, name, said):
-    with pytest.raises(BadSubjectError, match=said):
-        load_subject(name.format(file=file, folder=file.parent))
-
-
-def test_a_file_that_raises(file):
-    file.write_text("import refimpl\n1 / 0\n")
-    with pytest.raises(BadSubjectError, match=r"ZeroDivisionError: division by zero \(mine_for_test.py, line 2\)"):
-        load_subject(f"{file}:mine")
-
-
-def test_exit_codes_text_and_json(folder):
-    said = []
-    assert crosscheck_command(str(folder), tell=said.append) == 0
-    assert said[0].splitlines()[-1] == "AGREES in 2 cases: outputs and every gradient that it returned."
-    save_file({"out.y": np.full((6, 2, 7), np.nan)}, folder / "affine-001.safetensors")
-    assert crosscheck_command(str(folder), ["affine"], tell=said.append) == 1
-    assert "Cause: unknown. No tensor agrees." in said[1]
-    assert crosscheck_command(str(folder), to_json=True, tell=said.append) == 1
-    found = json.loads(said[2])
-    assert [c["verdict"] for c in found["cases"]] == ["differs", "agrees"]
-    assert found["cases"][0]["tensors"][0]["error"] is None  # infinity is no JSON
-
-
-def test_operations_are_shown_with_the_beginning_of_a_subject():
-    said = []
-    assert crosscheck_command(None, tell=said.append) == 0
-    assert all(f"\n{op}" in f"\n{said[0]}" for op in OPS)
-    assert crosscheck_command(None, show="sparse_lstm", tell=said.append) == 0
-    text = said[1]
-    assert "W_x.mu (5, 4, 3)" in text
-    assert "_each_step" not in text
-    begin = text.index("from refimpl")
-    code = text[begin:].replace("    ...\n", "    h = h_last = c_last = kl = 0.0\n")
-    compile(code, "beginning.py", "exec")
-    for op in OPS:
-        crosscheck_command(None, show=op, tell=said.append)
-        compile(said[-1][said[-1].index("from refimpl") :], op, "exec")
-    with pytest.raises(BadSubjectError, match="show: unknown 'gru'"):
-        crosscheck_command(None, show="gru")

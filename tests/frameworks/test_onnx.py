@@ -73,6 +73,31 @@ def test_a_wrong_order_of_gates_is_diagnosed(stored):
     assert report.causes
 
 
+@pytest.mark.parametrize(("content", "said"), [(b"rubbish", ": "), (b"", ": its graph has no outputs")])
+def test_a_file_that_is_no_model(tmp_path, content, said):
+    (tmp_path / "junk.onnx").write_bytes(content)
+    with pytest.raises(BadSubjectError, match=f"junk.onnx: no ONNX model{said}"):
+        load_subject(str(tmp_path / "junk.onnx"))
+
+
+def test_a_graph_of_other_sizes_is_said_to_be_that(stored):
+    assert crosscheck(stored(exported_nn_lstm(D, H, T, B))).agrees
+    subject = stored(exported_nn_lstm(D, H, T + 1, B))
+    with pytest.raises(BadSubjectError, match=r"of the graph has shape \[7, 2, 5\], in this case \(6, 2, 5\)"):
+        crosscheck(subject)
+    report = check_case(subject, BY_ID["lstm-001"])
+    assert report.verdict == "set aside"
+
+
+def test_of_a_model_the_option_case_says_the_operation(stored):
+    node = onnx.helper.make_node("Relu", ["strange"], ["y"])
+    value = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [3]) for n in ("strange", "y")]
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", value[:1], value[1:]))
+    with pytest.raises(BadSubjectError, match="no case\nsay which operation it computes: --case OPERATION;") as raised:
+        crosscheck(stored(model))
+    assert "torch_subject" not in str(raised.value)
+
+
 def test_models_that_cannot_be_fed(stored):
     with pytest.raises(
         BadSubjectError, match=r"initializer .*expected shape \(1, 12, 5\) of the case, got \(1, 16, 5\)"

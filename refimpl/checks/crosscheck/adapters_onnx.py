@@ -14,7 +14,15 @@ from typing import Any
 from refimpl.arrays import Array
 from refimpl.checks.conformance import Case
 from refimpl.checks.crosscheck.layouts import onnx_bias, onnx_peephole, onnx_weight
-from refimpl.checks.crosscheck.subject import ALTERNATIVES, PREFIXES, Answered, BadSubjectError, Subject, check_outputs
+from refimpl.checks.crosscheck.subject import (
+    ALTERNATIVES,
+    PREFIXES,
+    Answered,
+    BadSubjectError,
+    NotApplicableError,
+    Subject,
+    check_outputs,
+)
 
 PLACES_IN = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")  # of the operator LSTM
 PLACES_OUT = ("Y", "Y_h", "Y_c")
@@ -43,7 +51,7 @@ ANSWERS = {"Y": "out.h", "Y_h": "out.h_last", "Y_c": "out.c_last"}
 def onnx_subject(path: Path) -> Subject:
     """The model in a file.
 
-    Errors: BadSubjectError if the file or the packages onnx and onnxruntime are missing.
+    Errors: BadSubjectError if the file or the packages onnx and onnxruntime are missing, or it holds no model.
     """
     if not path.is_file():
         raise BadSubjectError(f"{path}: no such file")
@@ -51,7 +59,13 @@ def onnx_subject(path: Path) -> Subject:
         onnx, _ = import_module("onnx"), import_module("onnxruntime")
     except ImportError as error:
         raise BadSubjectError(f"{path}: {error}; install onnx and onnxruntime (extra crosscheck)") from error
-    return model_subject(onnx.load(str(path)), path.name)
+    try:
+        model = onnx.load(str(path))
+    except Exception as error:  # of protobuf, which has several implementations with errors of their own
+        raise BadSubjectError(f"{path}: no ONNX model: {error}") from error
+    if not model.graph.output:
+        raise BadSubjectError(f"{path}: no ONNX model: its graph has no outputs")
+    return model_subject(model, path.name)
 
 
 def model_subject(model: Any, name: str, ops: tuple[str, ...] = ()) -> Subject:
@@ -71,7 +85,7 @@ def model_subject(model: Any, name: str, ops: tuple[str, ...] = ()) -> Subject:
                 before = onnx.numpy_helper.to_array(tensor)
                 value = _value(tensor.name, name, in_place, case).astype(before.dtype)
                 if value.shape != before.shape:
-                    raise BadSubjectError(
+                    raise NotApplicableError(
                         f"initializer {tensor.name}: expected shape {value.shape} of the case, got {before.shape}"
                     )
                 tensor.CopyFrom(onnx.numpy_helper.from_array(value, tensor.name))
@@ -80,16 +94,27 @@ def model_subject(model: Any, name: str, ops: tuple[str, ...] = ()) -> Subject:
         for entry in (e for e in replaced.graph.input if e.name not in fixed):
             name = _given_name(entry.name, in_place, case)
             if name is None:
-                raise BadSubjectError(f"input {entry.name!r} of the graph is none of {[*FEEDS, *case.given]}")
+                raise NotApplicableError(f"input {entry.name!r} of the graph is none of {[*FEEDS, *case.given]}")
             dtype = onnx.helper.tensor_dtype_to_np_dtype(entry.type.tensor_type.elem_type)
             feeds[entry.name] = _value(entry.name, name, in_place, case).astype(dtype)
+            _check_shape(entry, feeds[entry.name].shape)
             used.add(name)
         outputs, notes = _evaluate(replaced, feeds)
         named = _answers(outputs, out_place, known, case)
         arrays = [n for n in case.given if n.startswith(tuple(PREFIXES.values())) and not n.endswith(ALTERNATIVES)]
         return Answered(check_outputs(named, known), unread=tuple(n for n in arrays if n not in used), notes=notes)
 
-    return Subject(name, run, ops or (("lstm",) if in_place else ()))
+    return Subject(name, run, ops or (("lstm",) if in_place else ()), hint="--case OPERATION")
+
+
+def _check_shape(entry: Any, shape: tuple[int, ...]) -> None:
+    """Errors: NotApplicableError where the graph has other sizes than the case."""
+    kind = entry.type.tensor_type
+    sizes = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
+    if kind.HasField("shape") and (
+        len(sizes) != len(shape) or any(s not in (None, n) for s, n in zip(sizes, shape, strict=False))
+    ):
+        raise NotApplicableError(f"input {entry.name!r} of the graph has shape {sizes}, in this case {shape}")
 
 
 def _given_name(name: str, in_place: dict[str, str], case: Case) -> str | None:

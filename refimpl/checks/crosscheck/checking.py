@@ -1,77 +1,23 @@
 """A subject against the reference on cases: run it twice, compare, and look for the cause."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from refimpl.checks.conformance import OPS, Answers, Case, answers, cases
-from refimpl.checks.crosscheck.compare import AGREES, DIFFERS, Verdict, compare, first_diverging
+from refimpl.checks.conformance import OPS, Case, answers, cases
+from refimpl.checks.crosscheck.aside import set_aside
+from refimpl.checks.crosscheck.compare import AGREES, DIFFERS, compare
 from refimpl.checks.crosscheck.data_loss import as_posed
 from refimpl.checks.crosscheck.diagnose import Cause, diagnose, explains
+from refimpl.checks.crosscheck.results import ASIDE, FAILED, NOT_REPEATABLE, CaseReport, Report
 from refimpl.checks.crosscheck.running import not_repeatable, run_subject
-from refimpl.checks.crosscheck.subject import OPTION, BadSubjectError, Subject
-
-ASIDE, NOT_REPEATABLE = "set aside", "not repeatable"
-
-
-class CaseReport(NamedTuple):
-    """One case: agrees, differs, not repeatable, or set aside."""
-
-    case: Case
-    verdict: str
-    tensors: tuple[Verdict, ...] = ()
-    causes: tuple[Cause, ...] = ()
-    unread: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    posed: Case | None = None  # the case as the subject differentiated it
-    found: Answers | None = None  # what it answered
-
-    def ignored(self, base: Case) -> tuple[str, ...]:
-        """What the subject did not look at: arrays, and options that have another value in the base case."""
-        options, old = self.case.config, base.config
-        return tuple(
-            n
-            for n in self.unread
-            if not n.startswith(OPTION) or options[n.removeprefix(OPTION)] != old.get(n.removeprefix(OPTION))
-        )
-
-    @property
-    def first(self) -> Verdict | None:
-        return first_diverging(self.tensors)
-
-    @property
-    def worst_error(self) -> float | None:
-        """The largest error of all tensors that could be measured."""
-        return max((v.error for v in self.tensors if v.error is not None), default=None)
-
-    @property
-    def backward_only(self) -> bool:
-        """Whether outputs were compared and agree, and a gradient does not."""
-        outputs = [v.verdict for v in self.tensors if not v.name.startswith("grad.")]
-        return AGREES in outputs and DIFFERS not in outputs and self.first is not None
-
-
-class Report(NamedTuple):
-    """All cases of a subject. causes: the explanations that hold in every case that differs."""
-
-    subject: str
-    cases: tuple[CaseReport, ...]
-    causes: tuple[Cause, ...]
-
-    @property
-    def compared(self) -> tuple[CaseReport, ...]:
-        return tuple(c for c in self.cases if c.verdict != ASIDE)
-
-    @property
-    def agrees(self) -> bool:
-        return all(c.verdict == AGREES for c in self.compared)
+from refimpl.checks.crosscheck.subject import BadSubjectError, NotApplicableError, Subject
 
 
 def crosscheck(subject: Subject, names: Sequence[str] = ()) -> Report:
     """Compare a subject with the reference.
 
     names: ids of cases, or operations; by default all cases of the operations that the subject declares, else all.
-    Where they are not named, a case is set aside if the subject cannot be run on it, or does not look at all of its
-    arrays, while another case of the operation was compared in full.
+    Where they are not named, a case is set aside if the subject says that it is not implemented, asks for what the
+    case does not have, or does not look at all of its arrays while another case of the operation was compared in full.
     Errors: BadSubjectError if a name is unknown, or no case could be compared.
     """
     reports = [compare_case(subject, case, strict=bool(names)) for case in choose(subject, names)]
@@ -115,7 +61,8 @@ def compare_case(subject: Subject, case: Case, *, strict: bool = False) -> CaseR
     except (BadSubjectError, NotImplementedError) as error:
         if strict:
             raise BadSubjectError(f"{case.id}: {error}") from error
-        return CaseReport(case, ASIDE, notes=(str(error) or "not implemented",))
+        aside = isinstance(error, (NotApplicableError, NotImplementedError))
+        return CaseReport(case, ASIDE if aside else FAILED, notes=(str(error) or "not implemented",))
     posed = as_posed(case, answered.weighted, answered.kl)
     tensors = compare(answers(posed), answered.answers)
     report = CaseReport(case, AGREES, tensors, (), answered.unread, answered.notes, posed, answered.answers)
@@ -144,23 +91,6 @@ def check_case(subject: Subject, case: Case) -> CaseReport:
     return with_causes(compare_case(subject, case))
 
 
-def set_aside(reports: Sequence[CaseReport], *, declared: bool) -> list[CaseReport]:
-    """A case that differs does not count if the subject ignores what distinguishes it from the first case of the
-    operation whose arrays it looks at in full: an array, or an option that has another value there. Of operations that
-    it does not declare, only those count of which there is such a case, if there are any."""
-    bases: dict[str, CaseReport] = {}
-    for r in reports:
-        if r.verdict != ASIDE and not r.ignored(r.case):
-            bases.setdefault(r.case.op, r)
-    result = []
-    for r in reports:
-        base = bases.get(r.case.op) or (r if declared or not bases else None)
-        ignored = () if base is r or r.verdict != DIFFERS else r.ignored(r.case if base is None else base.case)
-        said = (f"it does not look at {', '.join(ignored)}",)
-        result.append(r._replace(verdict=ASIDE, notes=said) if ignored else r)
-    return result
-
-
 def common_causes(reports: Sequence[CaseReport]) -> tuple[Cause, ...]:
     """The explanations that hold in every case that differs."""
     differing = [r for r in reports if r.verdict == DIFFERS]
@@ -180,5 +110,5 @@ def _why_none(subject: Subject, reports: Sequence[CaseReport]) -> str:
     lines = [f"  {r.case.id}: {'; '.join(r.notes)}" for r in firsts]
     if subject.ops:
         return "\n".join(lines)
-    hint = 'say which operation it computes: @torch_subject("lstm") or @jax_subject("lstm") above the function'
-    return "\n".join([*lines[-5:], f"  {hint}; refimpl crosscheck lists the operations"])
+    said = f"say which operation it computes: {subject.hint}; refimpl crosscheck lists the operations"
+    return "\n".join([said, *lines[-5:]])

@@ -15,6 +15,7 @@ from refimpl.arrays import Array
 from refimpl.checks.conformance import Answers
 
 TOLERANCES = {"float64": 1e-12, "float32": 2e-5}
+SINGLE = "agrees within rounding of float32: something inside is single precision"
 AGREES, DIFFERS, MISSING = "agrees", "differs", "missing"
 
 
@@ -113,7 +114,7 @@ def describe(want: Array, got: Array, tolerance: float) -> str:
     if got.size > 1 and np.max(np.abs(shift - shift.flat[0])) <= tolerance * scale:
         return f"the expected tensor plus {float(shift.flat[0]):.6g}"
     if tolerance < TOLERANCES["float32"] and np.max(np.abs(shift)) <= TOLERANCES["float32"] * scale:
-        return "agrees within rounding of float32: something inside is single precision"
+        return SINGLE
     right = np.abs(shift) <= tolerance * scale
     if want.ndim and right.any():
         steps = right.reshape(len(right), -1).all(axis=1)

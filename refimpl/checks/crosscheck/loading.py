@@ -13,6 +13,11 @@ from refimpl.checks.crosscheck.running import where
 from refimpl.checks.crosscheck.subject import ATTRIBUTE, BadSubjectError, Subject, numpy_subject
 from refimpl.checks.crosscheck.torch_modules import is_module_class, module_subject
 
+EXPECTED = (
+    "a function f(params, inputs, noise, config), under @torch_subject or @jax_subject, or a class with the parameters "
+    "of nn.LSTM or nn.LSTMCell"
+)
+
 
 def load_subject(text: str) -> Subject:
     """The subject that the text names.
@@ -35,7 +40,7 @@ def _load(text: str) -> Subject:
     thing: Any = module
     for part in name.split("."):
         if not hasattr(thing, part):
-            raise BadSubjectError(f"{place}: has no {name!r}; it has {', '.join(_candidates(module)) or 'no subject'}")
+            raise BadSubjectError(f"{place}: has no {name!r}; it has {', '.join(_all(module)) or 'no subject'}")
         thing = getattr(thing, part)
     return as_subject(thing, name)
 
@@ -51,10 +56,7 @@ def as_subject(thing: Any, name: str) -> Subject:
     if is_module_class(thing):
         return module_subject(thing)
     if isinstance(thing, type) or not callable(thing) or hasattr(thing, "forward"):
-        raise BadSubjectError(
-            f"{name}: expected a function f(params, inputs, noise, config), under @torch_subject or @jax_subject, or a "
-            f"class with the parameters of nn.LSTM or nn.LSTMCell, got {type(thing).__name__}"
-        )
+        raise BadSubjectError(f"{name}: expected {EXPECTED}, got {type(thing).__name__}")
     return numpy_subject(thing, name=name)
 
 
@@ -85,14 +87,25 @@ def _from_name(name: str) -> ModuleType:
 
 def _candidates(module: ModuleType) -> list[str]:
     """Names of what is decorated, else of the module's own classes of torch modules."""
+    own = _all(module)
+    decorated = [name for name in own if hasattr(getattr(module, name), ATTRIBUTE)]
+    return decorated or [name for name in own if is_module_class(getattr(module, name))]
+
+
+def _all(module: ModuleType) -> list[str]:
+    """Names of all that can be a subject: the module's own functions and classes of torch modules."""
     own = [(n, thing) for n, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__]
-    decorated = [name for name, thing in own if hasattr(thing, ATTRIBUTE)]
-    return decorated or [name for name, thing in own if is_module_class(thing)]
+    return [name for name, thing in own if is_module_class(thing) or _is_function(thing)]
+
+
+def _is_function(thing: Any) -> bool:
+    return callable(thing) and not isinstance(thing, type) and not hasattr(thing, "forward")
 
 
 def _only_one(module: ModuleType, place: str) -> Subject:
     names = _candidates(module)
     if len(names) != 1:
-        which = ", ".join(f"{place}:{name}" for name in names)
-        raise BadSubjectError(f"{place}: which one? {which or 'add :NAME of a function or class'}")
+        which = ", ".join(f"{place}:{name}" for name in names or _all(module))
+        said = f"which one? {which}" if which else f"it holds no subject; expected {EXPECTED}"
+        raise BadSubjectError(f"{place}: {said}")
     return as_subject(getattr(module, names[0]), names[0])

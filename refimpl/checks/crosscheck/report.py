@@ -4,14 +4,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from refimpl.checks.crosscheck.checking import ASIDE, NOT_REPEATABLE, CaseReport, Report
-from refimpl.checks.crosscheck.compare import AGREES, DIFFERS, MISSING, Verdict
+from refimpl.checks.crosscheck.aside import not_checked
+from refimpl.checks.crosscheck.compare import AGREES, DIFFERS, MISSING, SINGLE, Verdict
 from refimpl.checks.crosscheck.diagnose import Cause
+from refimpl.checks.crosscheck.results import ASIDE, FAILED, NOT_REPEATABLE, CaseReport, Report
+
+SHOWN = 12  # names in a list of what was not checked
 
 
 def format_report(report: Report) -> str:
     """A line a case; the tensors of the first case that differs, or of the first; the diagnosis."""
-    shown = next((r for r in report.compared if r.verdict != AGREES), report.compared[0])
+    ran = [r for r in report.compared if r.verdict != FAILED]
+    shown = next((r for r in ran if r.verdict != AGREES), ran[0])
     width = max(len(r.case.id) for r in report.cases)
     lines = [f"{report.subject} against refimpl", ""]
     for r in report.cases:
@@ -23,13 +27,14 @@ def format_report(report: Report) -> str:
 
 
 def _said_of_case(r: CaseReport) -> str:
-    if r.verdict == ASIDE:
+    if r.verdict in (ASIDE, FAILED):
         return "; ".join(r.notes)
     if r.verdict == NOT_REPEATABLE:
         return r.notes[0]
     many = sum(v.verdict != MISSING for v in r.tensors)
     if r.verdict == AGREES:
-        return f"{many} of {len(r.tensors)} tensors, largest error {_number(r.worst_error)}"
+        beside = f", {len(r.tensors) - many} not returned" if many < len(r.tensors) else ""
+        return f"{many} tensors compared{beside}, largest error {_number(r.worst_error)}"
     differ = sum(v.verdict == DIFFERS for v in r.tensors)
     return f"{differ} of {many} tensors, the first is {r.first.name if r.first else ''}"
 
@@ -65,15 +70,48 @@ def _conclusion(report: Report, shown: CaseReport) -> list[str]:
     count = f"{len(report.compared)} cases" if len(report.compared) > 1 else "1 case"
     beside = f", {aside} set aside" if aside else ""
     if report.agrees:
-        kinds = "outputs and every gradient that it returned"
-        if not any(v.name.startswith("grad.") and v.verdict == AGREES for r in report.compared for v in r.tensors):
-            kinds = "outputs (no gradient was returned)"
-        return [f"AGREES in {count}{beside}: {kinds}."]
+        return [f"AGREES in {count}{beside}: {_counted(report)}.", *_unchecked(report)]
+    failed = [f"FAILED: it raises in {r.case.id}: {r.notes[0]}" for r in report.compared if r.verdict == FAILED]
+    if failed:
+        failed.append("What is not implemented is set aside where it raises NotImplementedError.")
+    if shown.verdict == AGREES:
+        rest = len(report.compared) - sum(r.verdict == FAILED for r in report.compared)
+        return [f"{rest} of {count} agree{beside}.", *failed]
+    return _difference(report, shown, count, beside) + failed
+
+
+def _counted(report: Report) -> str:
+    """How much was compared, over all cases."""
+    given = [v.name for r in report.compared for v in r.tensors if v.verdict != MISSING]
+    missing = [v.name for r in report.compared for v in r.tensors if v.verdict == MISSING]
+    gradients = sum(name.startswith("grad.") for name in given)
+    lacking = sum(name.startswith("grad.") for name in missing)
+    beside = f" ({lacking} not returned)" if lacking else ""
+    return f"{_many(len(given) - gradients, 'output')}, {_many(gradients, 'gradient')}{beside}"
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count or 'no'} {word}{'' if count == 1 else 's'}"
+
+
+def _unchecked(report: Report) -> list[str]:
+    names = not_checked(report)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return [f"Not checked: {', '.join(names[:SHOWN])}{more}."] if names else []
+
+
+def _difference(report: Report, shown: CaseReport, count: str, beside: str) -> list[str]:
+    """Where it differs first, and why."""
     if shown.verdict == NOT_REPEATABLE:
         return ["DIFFERS: no cause can be looked for before two runs give the same."]
     lines = [f"DIFFERS in {sum(r.verdict == DIFFERS for r in report.compared)} of {count}{beside}."]
     if shown.first is not None:
         lines.append(f"First to diverge in {shown.case.id}: {shown.first.name}.")
+    nonfinite = next((v.name for v in shown.tensors if v.verdict == DIFFERS and v.error == math.inf), None)
+    if nonfinite is not None:
+        lines.append(f"NaN or infinity in {nonfinite}, the first.")
+    if not report.causes and _single(report):
+        return [*lines, 'Cause: float32 inside; declare it with dtype="float32", or compute in float64.']
     if shown.backward_only:
         lines.append("The forward pass agrees, the backward pass does not.")
     if report.causes:
@@ -87,6 +125,12 @@ def _conclusion(report: Report, shown: CaseReport) -> list[str]:
     for name, causes in explained.items():
         lines.append(f"  {name}: " + (" or ".join(words(c) for c in causes[:4]) or "unknown"))
     return lines
+
+
+def _single(report: Report) -> bool:
+    """Whether all that differs agrees within rounding of float32."""
+    differing = [v for r in report.compared if r.verdict == DIFFERS for v in r.tensors if v.verdict == DIFFERS]
+    return bool(differing) and all(v.note == SINGLE for v in differing)
 
 
 def words(cause: Cause) -> str:

@@ -28,6 +28,18 @@ class BadSubjectError(ValueError):
     """The subject cannot be compared: not found, raised, or gave names that the case does not have."""
 
 
+class NotApplicableError(BadSubjectError):
+    """The subject is not made for this case: it asks for what others of the operation have, or has other sizes."""
+
+
+class AbsentError(KeyError):
+    """A name was asked for that the case does not have."""
+
+    def __init__(self, name: str, names: Sequence[str]) -> None:
+        super().__init__(f"{name!r}; there are {', '.join(map(repr, names)) or 'none'}")
+        self.name = name
+
+
 class Answered(NamedTuple):
     """What a subject gave for a case."""
 
@@ -47,6 +59,7 @@ class Subject(NamedTuple):
     ops: tuple[str, ...] = ()
     takes: Callable[[Case], bool] | None = None  # None: every case of its ops
     seed: Callable[[int], Any] | None = None  # sets the framework's own generator of random numbers
+    hint: str = '@torch_subject("lstm") or @jax_subject("lstm") above the function'  # how ops are declared
     repeatable: bool = True  # whether a second run can differ; a folder of answers is not run
 
 
@@ -59,7 +72,7 @@ class Read(dict[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self:
-            raise KeyError(f"{name!r}; there are {', '.join(map(repr, super().keys())) or 'none'}")
+            raise AbsentError(name, list(super().keys()))
         self.seen.add(name)
         return super().__getitem__(name)
 
@@ -88,6 +101,8 @@ class Read(dict[str, Any]):
         return self._all() | other
 
     def pop(self, name: str, *default: Any) -> Any:
+        if name not in self and not default:
+            raise AbsentError(name, list(super().keys()))
         self.seen.add(name)
         return super().pop(name, *default)
 
@@ -116,19 +131,20 @@ def in_dtype(given: dict[str, Array], dtype: str) -> dict[str, Array]:
     return {n: np.array(a, dtype=dtype if a.dtype.kind == "f" else a.dtype, order="C") for n, a in given.items()}
 
 
-def check_outputs(outputs: Any, known: Sequence[str]) -> dict[str, Any]:
-    """The outputs by their full names: "h" is "out.h".
+def check_outputs(outputs: Any, known: Sequence[str], gradients: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The outputs by their full names: "h" is "out.h". gradients: ("grad.",) where a subject returns its own.
 
     Errors: BadSubjectError if they are no dict, or a name is not of the case.
     """
+    first = [n.removeprefix("out.") for n in known if n.startswith("out.")]
     if not isinstance(outputs, dict):
-        names = [n for n in known if not n.startswith("grad.")]
-        raise BadSubjectError(f"expected a dict of outputs, such as {names}, got {type(outputs).__name__}")
-    full = {n if n.startswith(ANSWER_PARTS) else f"out.{n}": value for n, value in outputs.items()}
-    extra = [n for n in full if n not in known]
+        raise BadSubjectError(f"expected a dict of outputs, such as {first}, got {type(outputs).__name__}")
+    full = {n: n if n.startswith(ANSWER_PARTS) else f"out.{n}" for n in outputs}
+    extra = [n.removeprefix("out.") for n, ours in full.items() if ours not in known]
     if extra:
-        raise BadSubjectError(f"unknown names {extra}; known are {list(known)}")
-    return full
+        names = first + [n for part in ("mid.", *gradients) for n in known if n.startswith(part)]
+        raise BadSubjectError(f"unknown names {extra}; known are {names}")
+    return {full[n]: value for n, value in outputs.items()}
 
 
 def to_numpy(value: Any) -> Array:
@@ -156,7 +172,7 @@ def numpy_subject(function: Callable[..., Any], ops: tuple[str, ...] = (), name:
     def run(case: Case, known: Sequence[str]) -> Answered:
         given = in_dtype(case.given, "float64")
         parts = parts_of(given, case.config)
-        outputs = check_outputs(call(function, parts, DataLoss(given)), known)
+        outputs = check_outputs(call(function, parts, DataLoss(given)), known, ("grad.",))
         answers = {n: to_numpy(v) for n, v in outputs.items()}
         return Answered(answers, unread=unread(parts), notes=changed(in_dtype(case.given, "float64"), given))
 

@@ -33,7 +33,9 @@ class SparseLSTM(nn.Module):
         """The approximation of the 2018 code."""
         total = 0.0
         for mu, log_sigma in ((self.mu_ih, self.log_sigma_ih), (self.mu_hh, self.log_sigma_hh)):
-            log_alpha = torch.clamp(2.0 * log_sigma - torch.log(mu**2), -clip, clip)
+            log_alpha = 2.0 * log_sigma - torch.log(mu**2)
+            if clip is not None:
+                log_alpha = torch.clamp(log_alpha, -clip, clip)
             kl = 0.5 * torch.log1p(torch.exp(-log_alpha)) - 0.64 * torch.sigmoid(1.5 * (log_alpha + 1.3)) - 0.03
             total = total + kl.sum()
         return total

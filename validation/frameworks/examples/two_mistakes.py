@@ -11,7 +11,9 @@ def draw(mu, log_sigma, eps):
 
 
 def kl(mu, log_sigma, clip):
-    log_alpha = torch.clamp(log_sigma - torch.log(mu**2), -clip, clip)  # belongs: 2 * log_sigma
+    log_alpha = log_sigma - torch.log(mu**2)  # belongs: 2 * log_sigma
+    if clip is not None:
+        log_alpha = torch.clamp(log_alpha, -clip, clip)
     return (0.5 * torch.log1p(torch.exp(-log_alpha)) - 0.64 * torch.sigmoid(1.5 * (log_alpha + 1.3)) - 0.03).sum()
 
 
