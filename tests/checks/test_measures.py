@@ -6,8 +6,10 @@ import pytest
 from refimpl.checks import conformance_checks, vectors
 from refimpl.checks.conformance import cases, difference
 from refimpl.checks.crosscheck import compare
+from refimpl.checks.crosscheck.aside import set_aside
 from refimpl.checks.crosscheck.data_loss import DataLoss
 from refimpl.checks.crosscheck.diagnose import explains
+from refimpl.checks.crosscheck.results import NOT_REPEATABLE, CaseReport, Report
 
 
 def test_differences_are_of_the_largest_expected_entry():
@@ -51,3 +53,13 @@ def test_the_data_loss_is_taken_once():
     assert data_loss({"h": np.array([3.0, 4.0])}) == 11.0
     with pytest.raises(ValueError, match="data_loss: expected one call with all outputs, got another"):
         data_loss({"h": np.array([3.0, 4.0])})
+
+
+def test_what_is_not_repeatable_neither_agrees_nor_is_set_aside():
+    """Noise of its own is the usual fault of what does not look at the noise that it is given."""
+    by_id = {case.id: case for case in cases()}
+    one = CaseReport(by_id["affine-001"], compare.AGREES)
+    two = CaseReport(by_id["affine-002"], NOT_REPEATABLE, unread=("param.b",))
+    assert [report.verdict for report in set_aside([one, two], declared=True)] == [compare.AGREES, NOT_REPEATABLE]
+    assert Report("right", (one,), ()).agrees
+    assert not Report("random", (one, two), ()).agrees
