@@ -60,6 +60,13 @@ def map_leaves(function: Callable[..., Array], *trees: Tree) -> Tree:
     return unflatten(trees[0], {name: function(leaf, *(o[name] for o in others)) for name, leaf in first.items()})
 
 
+def as_plain(value: Any) -> Any:
+    """NamedTuples, at any depth, as dicts, and tuples as lists: what JSON can hold."""
+    if hasattr(value, "_asdict"):
+        return {name: as_plain(item) for name, item in value._asdict().items()}
+    return [as_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def add(left: Tree, right: Tree) -> Tree:
     """Leafwise sum: the cotangent of a value that is used twice."""
     return map_leaves(lambda a, b: a + b, left, right)

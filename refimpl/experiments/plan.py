@@ -24,6 +24,7 @@ from refimpl.noise import Draw
 from refimpl.training.engines import make_engine
 from refimpl.training.problem import Problem, describe, n_terms
 from refimpl.training.setup import Setup
+from refimpl.tree import as_plain
 
 CORNELL_VALID = 0.1  # of the training pieces; S004 chooses by cross-validation
 
@@ -166,13 +167,6 @@ def _record(experiment: Experiment, configuration: str, preset: str, setup: Setu
         "weights_per_term": weights / terms,
         "paper": {"source": experiment.source, "name": experiment.configurations.get(configuration, "")},
     }
-
-
-def as_plain(value: Any) -> Any:
-    """NamedTuples as dicts, for JSON."""
-    if hasattr(value, "_asdict"):
-        return {name: as_plain(item) for name, item in value._asdict().items()}
-    return [as_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def start_from(earlier: Params, recipe: Recipe, seed: int, dtype: str = "float32", xp: ModuleType = np) -> Params:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from refimpl.arrays import Array
 from refimpl.compression.counting import count
 from refimpl.compression.thresholds import LOG_ALPHA_THRESHOLD, log_alpha
-from refimpl.models.recipe import Embedding, Output, Recipe, Recurrent, Weight
+from refimpl.models.recipe_record import recipe_from_record
 from refimpl.report import figures, parameter_figures
 from refimpl.report.comparison_figure import comparison
 from refimpl.report.html import Picture, Section, picture, render
@@ -82,18 +82,6 @@ def run_sections(folder: Path | str) -> list[Section]:
         sections.append(Section("Parameters", [text], figures=pictures))
     tables = [settings_table({part: run.config[part]}) for part in RECORD_PARTS if run.config.get(part)]
     return [*sections, Section("Record", ["From `run.json`."], tables)]
-
-
-def recipe_from_record(record: dict[str, Any]) -> Recipe:
-    """The recipe as run.json holds it. Errors: TypeError if a field is missing or unknown."""
-    layers = tuple(
-        Recurrent(**layer | {name: Weight(**layer[name]) for name in ("W_x", "W_h")}) for layer in record["layers"]
-    )
-    output = Output(**record["output"] | {"weight": Weight(**record["output"]["weight"])})
-    embedding = record.get("embedding")
-    if embedding is not None:
-        embedding = Embedding(**embedding | {"weight": Weight(**embedding["weight"])})
-    return Recipe(**record | {"layers": layers, "output": output, "embedding": embedding})
 
 
 def _model(run: RunRecord) -> Model | None:

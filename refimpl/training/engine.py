@@ -4,13 +4,13 @@ An engine is a value that is made once and handed down; nothing else knows which
 the reference engine; ``engines`` makes the others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from refimpl import noise
 from refimpl.arrays import Array
-from refimpl.bayes.kl.table import KL_DIVERGENCES, summed_kl
+from refimpl.bayes.kl.table import KL_DIVERGENCES, KLDivergence, summed_kl
 from refimpl.models.layers import REFERENCE_LAYERS, Layers
 from refimpl.models.occurring import expand_rows
 from refimpl.training.adam import AdamState, adam_update
@@ -54,12 +54,13 @@ def add_kl(
     log_alpha_clip: float | None,
     scale: float,
     rows: Array | None = None,
+    divergences: Mapping[str, KLDivergence] = KL_DIVERGENCES,
 ) -> tuple[Array, Array, Array]:
     """The reference's: KL summed in float64 (complex128), and new gradients. Equations: ELBO.B1."""
     if rows is not None:
         dmu, dlog_sigma = (expand_rows(gradient, rows, mu.shape) for gradient in (dmu, dlog_sigma))
-    kl, cache = summed_kl(mu, log_sigma, prior=prior, log_alpha_clip=log_alpha_clip)
-    grads = KL_DIVERGENCES[prior].backward(scale, cache)
+    kl, cache = summed_kl(mu, log_sigma, prior=prior, log_alpha_clip=log_alpha_clip, divergences=divergences)
+    grads = divergences[prior].backward(scale, cache)
     return kl, dmu + grads.mu, dlog_sigma + grads.log_sigma  # [ELBO.B1]
 
 

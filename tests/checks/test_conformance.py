@@ -10,8 +10,6 @@ import pytest
 from refimpl.checks.conformance import MISTAKES, OPS, answers, cases, difference
 from refimpl.checks.conformance.case import quantity
 from refimpl.checks.conformance.mistakes_gates import ORDERS
-from refimpl.checks.conformance.recipes import recipe_from_json, recipe_to_json
-from refimpl.models.letters import text_classifier, word_model
 from refimpl.noise import Draw, normal
 from validation.vectors.complex_step import NOT_ANALYTIC, loss_of
 
@@ -200,20 +198,3 @@ def test_different_mistakes_have_different_answers():
     names = list(found)
     same = [(a, b) for i, a in enumerate(names) for b in names[:i] if np.max(np.abs(found[a] - found[b])) <= 1e-10]
     assert same == []
-
-
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        word_model("LLRL", vocabulary=7, sizes=(3, 2)),
-        text_classifier("LLLCCD", vocabulary=7, embedding=3, size=2, classes=1),
-    ],
-)
-def test_a_recipe_as_json_and_back(recipe):
-    assert recipe_from_json(json.loads(json.dumps(recipe_to_json(recipe)))) == recipe
-
-
-def test_an_unknown_field_of_a_recipe_is_refused():
-    record = recipe_to_json(word_model("DCCD", vocabulary=7, sizes=(3,)))
-    with pytest.raises(TypeError, match="colour"):
-        recipe_from_json(record | {"colour": "blue"})

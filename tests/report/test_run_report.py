@@ -1,7 +1,5 @@
 """Reports of run folders: the numbers are the record's, checkpoints become pictures, a broken record is named."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -10,10 +8,11 @@ from refimpl.models.recipe import Output, Recipe, Recurrent, Weight
 from refimpl.report.html import Picture
 from refimpl.report.record_checks import record_checks
 from refimpl.report.records import read_run
-from refimpl.report.run_report import comparison_report, recipe_from_record, run_report, run_sections
+from refimpl.report.run_report import comparison_report, run_report, run_sections
 from refimpl.report.run_tables import comparison_table, epochs_table, matrices_table
 from refimpl.report.tables import cell_text
 from refimpl.training.checkpoint import Checkpoint, save_checkpoint
+from refimpl.tree import as_plain
 
 RT = Weight("rt")
 RECIPE = Recipe("language_model", 5, 5, (Recurrent("lstm", 4, RT, RT, z_h="rnn2018"),), Output(Weight("lrt")))
@@ -25,13 +24,6 @@ def blank(monkeypatch):
     monkeypatch.setattr(
         "refimpl.report.run_report.picture", lambda _, caption: Picture("data:image/png;base64,AAAA", caption)
     )
-
-
-def as_record(value):
-    """NamedTuples as dicts, as run.json has them."""
-    if hasattr(value, "_asdict"):
-        return {name: as_record(field) for name, field in value._asdict().items()}
-    return [as_record(item) for item in value] if isinstance(value, tuple) else value
 
 
 def texts(table):
@@ -99,17 +91,13 @@ def test_report_of_a_run_that_has_only_begun(rows, write_run, blank):
 
 
 def test_report_of_a_run_with_a_checkpoint(rows, write_run, blank):
-    folder = write_run("LCCL", rows, recipe=as_record(RECIPE))
+    folder = write_run("LCCL", rows, recipe=as_plain(RECIPE))
     params = initialise(RECIPE, 1, "float64", np)
     save_checkpoint(folder / "last.safetensors", Checkpoint(params, {}, {}, 4, 40, "{}"))
     sections = run_sections(folder)
     assert [section.title for section in sections] == ["Results", "Learning", "Sparsity", "Parameters", "Record"]
     assert len(sections[3].figures) == 4  # histograms, W_x, W_h, output
     assert "epoch 4" in sections[3].paragraphs[0]
-
-
-def test_recipe_survives_its_record():
-    assert recipe_from_record(json.loads(json.dumps(as_record(RECIPE)))) == RECIPE
 
 
 def test_comparison_report_names_the_run_whose_record_is_wrong(rows, write_run, blank):

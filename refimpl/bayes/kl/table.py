@@ -1,6 +1,6 @@
 """Every KL divergence by its source's name, and the sum of one over the weights of a matrix."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from refimpl.arrays import Array
@@ -31,14 +31,30 @@ KL_DIVERGENCES: dict[str, KLDivergence] = {
 }
 
 
-def summed_kl(mu: Array, log_sigma: Array, *, prior: str, log_alpha_clip: float | None) -> tuple[Array, Any]:
-    """The KL of all weights together, 0-d, in nats, and the cache for the backward function of KL_DIVERGENCES[prior].
+def kl_terms(
+    divergence: KLDivergence, mu: Array, log_sigma: Array, *, log_alpha_clip: float | None
+) -> tuple[Array, Any]:
+    """The KL of each weight, of mu's shape, in nats, and the cache for the divergence's backward function.
 
     log_alpha_clip: not used by a divergence that does not clip.
-    Dtype: float64 (complex128 for complex128).
-    Errors: KeyError on an unknown prior, else those of its forward function.
+    Errors: those of its forward function.
     """
-    divergence = KL_DIVERGENCES[prior]
     options = {"log_alpha_clip": log_alpha_clip} if divergence.clips else {}
-    terms, cache = divergence.forward(mu, log_sigma, **options)
+    return divergence.forward(mu, log_sigma, **options)
+
+
+def summed_kl(
+    mu: Array,
+    log_sigma: Array,
+    *,
+    prior: str,
+    log_alpha_clip: float | None,
+    divergences: Mapping[str, KLDivergence] = KL_DIVERGENCES,
+) -> tuple[Array, Any]:
+    """The KL of all weights together, 0-d, in nats, and the cache for the backward function of divergences[prior].
+
+    Dtype: float64 (complex128 for complex128).
+    Errors: KeyError on an unknown prior, else those of ``kl_terms``.
+    """
+    terms, cache = kl_terms(divergences[prior], mu, log_sigma, log_alpha_clip=log_alpha_clip)
     return terms.sum(dtype="complex128" if terms.dtype.kind == "c" else "float64"), cache

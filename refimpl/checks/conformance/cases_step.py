@@ -6,11 +6,11 @@ import numpy as np
 
 from refimpl.checks.conformance.case import Case, Given
 from refimpl.checks.conformance.making import integers, kept, normals, on_grid, padding
-from refimpl.checks.conformance.recipes import recipe_to_json
 from refimpl.models.letters import character_model, text_classifier, word_model
 from refimpl.models.parameters import parameter_shapes
 from refimpl.models.recipe import Embedding, Output, Recipe, Recurrent, Weight, check_recipe
 from refimpl.models.sample import noise_shapes
+from refimpl.tree import as_plain
 
 T, B, V, E, H, K = 6, 2, 8, 5, 3, 7
 N_TERMS, KL_WEIGHT = 170, 0.75
@@ -43,7 +43,7 @@ def _case(
     for name, shape in noise_shapes(recipe, T, B).items():
         make = kept(case, name, RATE, *shape) if ".dropout" in name else normals(case, f"eps.{name}", *shape)
         given[f"noise.{name}"] = make
-    config = {"n_terms": N_TERMS, "kl_weight": KL_WEIGHT, "l2": l2, "recipe": recipe_to_json(recipe)}
+    config = {"n_terms": N_TERMS, "kl_weight": KL_WEIGHT, "l2": l2, "recipe": as_plain(recipe)}
     return Case(case, "step", comment, config, given)
 
 

@@ -5,8 +5,9 @@ from typing import Any
 from refimpl.arrays import Array
 from refimpl.bayes import binary_dropout
 from refimpl.bayes.gaussian_weights import GaussianParams
+from refimpl.bayes.kl.table import kl_terms
 from refimpl.checks.conformance.case import Answers, Config, Given, Op
-from refimpl.checks.conformance.engine import clip_option, divergence_of, engine_of
+from refimpl.checks.conformance.engine import divergence_of, engine_of
 from refimpl.layers import losses
 
 
@@ -41,8 +42,8 @@ def _gaussian_weights(config: Config, given: Given) -> Answers:
 def _kl(config: Config, given: Given) -> Answers:
     """Of each weight; config["kl"] names the divergence."""
     divergence = divergence_of(config, config["kl"])
-    options = clip_option(divergence, config["log_alpha_clip"])
-    kl, cache = divergence.forward(given["param.mu"], given["param.log_sigma"], **options)
+    clip = config["log_alpha_clip"]
+    kl, cache = kl_terms(divergence, given["param.mu"], given["param.log_sigma"], log_alpha_clip=clip)
     grads = divergence.backward(given["cotangent.kl"], cache)
     return {"out.kl": kl, "grad.param.mu": grads.mu, "grad.param.log_sigma": grads.log_sigma}
 

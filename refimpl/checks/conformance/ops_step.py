@@ -2,8 +2,8 @@
 
 from refimpl.checks.conformance.case import Answers, Config, Given, Op
 from refimpl.checks.conformance.engine import engine_of
-from refimpl.checks.conformance.recipes import recipe_from_json
 from refimpl.layers.lstm_recurrence import LSTMState
+from refimpl.models.recipe_record import recipe_from_record
 from refimpl.training.batches import Batch
 from refimpl.training.elbo import L2, elbo_step
 
@@ -14,7 +14,7 @@ def _step(config: Config, given: Given) -> Answers:
     input.ids (T, B), input.y, input.mask; carried states are input.h.LAYER and input.c.LAYER; noise by the names of the
     recipe's draws; parameters by their dotted names.
     """
-    recipe = recipe_from_json(config["recipe"])
+    recipe = recipe_from_record(config["recipe"])
     params = _with_prefix(given, "param.")
     states = None
     if any(name.startswith("input.h.") for name in given):

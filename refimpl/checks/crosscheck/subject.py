@@ -180,14 +180,16 @@ def numpy_subject(function: Callable[..., Any], ops: tuple[str, ...] = (), name:
 
 
 def decorated(
-    make: Callable[[Callable[..., Any], tuple[str, ...]], Subject], ops: tuple[Any, ...]
+    make: Callable[[Callable[..., Any], tuple[str, ...]], Subject], ops: tuple[Any, ...], dtype: str
 ) -> Callable[..., Any]:
     """The common part of the decorators: the function stays what it is, and carries its Subject.
 
-    Errors: BadSubjectError on an op that there is not.
+    Errors: BadSubjectError on an op that there is not, or another dtype than DTYPES.
     """
+    if dtype not in DTYPES:
+        raise BadSubjectError(f"dtype: expected one of {DTYPES}, got {dtype!r}")
     if len(ops) == 1 and callable(ops[0]):  # used without parentheses
-        return decorated(make, ())(ops[0])  # type: ignore[no-any-return]
+        return decorated(make, (), dtype)(ops[0])  # type: ignore[no-any-return]
     check_ops(ops)
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
