@@ -15,7 +15,7 @@ COMMANDS = {
     "reproduce": (reproduce, "train an experiment of the papers, or your own file"),
     "crosscheck": (crosscheck, "your own implementation against this one: what differs, and why"),
     "vectors": (vectors, "golden vectors: list, check refimpl against them, export for other languages"),
-    "data": (data, "which corpora there are; verify what lies in a folder"),
+    "data": (data, "which corpora there are; download them; verify what lies in a folder"),
     "bench": (bench, "time training steps against PyTorch, JAX and bare products"),
 }
 

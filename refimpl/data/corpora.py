@@ -3,7 +3,7 @@
 No corpus is part of this package. The reader of a corpus is given the folder that holds all of them (``data_dir``),
 one folder for each: ``ptb``, ``imdb``, ``cornell-scale``, ``mnist``, and ``agnews`` for the user's own CSV files. A
 file is checked against its SHA-256 whenever it is read. The sum is that of the contents for an ``.xz`` file (so that
-it does not depend on how it was compressed), and of the file as stored for every other.
+it does not depend on how it was compressed), and of the file as stored for every other. ``fetch`` downloads them.
 """
 
 import hashlib
@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from refimpl.data import addresses
+from refimpl.data.addresses import Download
 from refimpl.data.checksums import CORNELL, IMDB, MNIST, PTB_CHAR, PTB_WORD
 
 CHUNK = 1 << 20  # bytes read at once
@@ -30,6 +32,7 @@ class Corpus(NamedTuple):
     citation: str
     licence: str
     origin: str
+    downloads: tuple[Download, ...] = ()  # none: the user's to bring
 
 
 class Row(NamedTuple):
@@ -49,6 +52,7 @@ _PTB = (
     "derived from the Wall Street Journal part of the Penn Treebank, which the Linguistic Data Consortium licenses "
     "(LDC99T42)",
     "simple-examples.tgz, http://www.fit.vutbr.cz/~imikolov/rnnlm/",
+    addresses.PTB,
 )
 _REVIEWS = "released for research; the texts belong to their authors"
 
@@ -62,12 +66,14 @@ CATALOGUE = {
             "A. L. Maas, R. E. Daly, P. T. Pham, D. Huang, A. Y. Ng, C. Potts: Learning Word Vectors for Sentiment "
             "Analysis. ACL 2011",
             _REVIEWS, "https://ai.stanford.edu/~amaas/data/sentiment/ (aclImdb v1.0), packed as JSON lines",
+            addresses.IMDB,
         ),
         Corpus(
             "cornell", "cornell-scale", CORNELL,
             "B. Pang, L. Lee: Seeing stars: Exploiting class relationships for sentiment categorization with respect "
             "to rating scales. ACL 2005",
             _REVIEWS, "http://www.cs.cornell.edu/people/pabo/movie-review-data/ (scale data set v1.0)",
+            addresses.CORNELL,
         ),
         Corpus(
             "agnews", "agnews", {"train.csv": "", "test.csv": ""},
@@ -78,7 +84,7 @@ CATALOGUE = {
             "mnist", "mnist", MNIST,
             "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition. "
             "Proc. IEEE 86(11), 1998",
-            "see the origin", "http://yann.lecun.com/exdb/mnist/",
+            "see the origin", "http://yann.lecun.com/exdb/mnist/", addresses.MNIST,
         ),
     )
 }  # fmt: skip
@@ -94,11 +100,17 @@ def data_folder(argument: str | Path | None) -> Path:
 
     Errors: FileNotFoundError, with the remedy, if neither is given or the folder is not there.
     """
+    given = folder_named(argument)
+    if not given.is_dir():
+        raise FileNotFoundError(f"data_dir: there is no folder {str(given)!r}; {REMEDY}")
+    return given
+
+
+def folder_named(argument: str | Path | None) -> Path:
+    """As ``data_folder``, whether the folder is there or not."""
     given = argument if argument is not None else os.environ.get(VARIABLE) or None
     if given is None:
         raise FileNotFoundError(f"data_dir: no folder of corpora is given; {REMEDY}")
-    if not Path(given).is_dir():
-        raise FileNotFoundError(f"data_dir: there is no folder {str(given)!r}; {REMEDY}")
     return Path(given)
 
 
@@ -120,9 +132,9 @@ def locate(data_dir: str | Path | None, name: str) -> Path:
         raise FileNotFoundError(f"data_dir: no folder {corpus.folder!r} in {str(folder.parent)!r} for {name}; {REMEDY}")
     absent = [file for file in corpus.files if not (folder / file).is_file()]
     if absent:
-        raise FileNotFoundError(
-            f"data_dir: {name} lacks {', '.join(absent)} in {str(folder)!r}; get them from {corpus.origin}, or {REMEDY}"
-        )
+        how = f"get them with refimpl data fetch {name}" if corpus.downloads else "they are yours to bring"
+        lacks = f"data_dir: {name} lacks {', '.join(absent)} in {str(folder)!r}"
+        raise FileNotFoundError(f"{lacks}; {how} ({corpus.origin}), or {REMEDY}")
     return folder
 
 
@@ -134,14 +146,13 @@ def read(data_dir: str | Path | None, name: str, file: str) -> bytes:
     folder = locate(data_dir, name)
     expected = corpus_named(name).files[file]
     try:
-        contents = b"".join(_chunks(folder / file))
+        contents = b"".join(_chunks(folder / file, file.endswith(".xz")))
     except (lzma.LZMAError, EOFError) as error:
-        raise ValueError(f"{name}: {file} is damaged ({error}); replace it, then run refimpl data verify") from error
+        raise ValueError(f"{name}: {file} is damaged ({error}); {replacing(name)}") from error
     found = hashlib.sha256(contents).hexdigest()
     if expected and found != expected:
         raise ValueError(
-            f"{name}: {file} is not the published file: expected SHA-256 {expected}, found {found}; "
-            "replace it, then run refimpl data verify"
+            f"{name}: {file} is not the published file: expected SHA-256 {expected}, found {found}; {replacing(name)}"
         )
     return contents
 
@@ -153,18 +164,19 @@ def verify(data_dir: str | Path | None) -> list[Row]:
     """
     top = data_folder(data_dir)
     return [
-        Row(corpus.name, file, *_status(top / corpus.folder / file, expected))
+        Row(corpus.name, file, *status(top / corpus.folder / file, expected, file.endswith(".xz")))
         for corpus in list_corpora()
         for file, expected in corpus.files.items()
     ]
 
 
-def _status(path: Path, expected: str) -> tuple[str, str, str]:
+def status(path: Path, expected: str, packed: bool) -> tuple[str, str, str]:
+    """Status, expected and found sum of one file, as in ``Row``. packed: the sum is that of what the xz file holds."""
     if not path.is_file():
         return ("missing" if expected else "not given"), expected, ""
     digest = hashlib.sha256()
     try:
-        for chunk in _chunks(path):
+        for chunk in _chunks(path, packed):
             digest.update(chunk)
     except (lzma.LZMAError, EOFError, OSError) as error:
         return "damaged", expected, f"unreadable: {error}"
@@ -172,7 +184,12 @@ def _status(path: Path, expected: str) -> tuple[str, str, str]:
     return ("unchecked" if not expected else "ok" if found == expected else "damaged"), expected, found
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as stream:
+def replacing(name: str) -> str:
+    """The remedy for a file that is there and wrong."""
+    return f"move it away, or write over it with refimpl data fetch {name} --replace"
+
+
+def _chunks(path: Path, packed: bool) -> Iterator[bytes]:
+    with lzma.open(path) if packed else path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             yield chunk

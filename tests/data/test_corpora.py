@@ -23,6 +23,34 @@ def test_every_corpus_has_sums_citation_and_licence():
         assert all(len(s) == 64 and int(s, 16) for s in sums)
 
 
+def test_every_corpus_but_the_users_own_has_addresses():
+    for corpus in corpora.list_corpora():
+        assert bool(corpus.downloads) == (corpus.name != "agnews")
+        for download in corpus.downloads:
+            assert download.addresses
+            assert all(address.endswith(f"/{download.file}") for address in download.addresses)
+            assert download.limit_mib > 0
+            assert download.unpacked_mib > 0 or download.file in corpus.files
+
+
+def snapshot(folder):
+    """Names, contents and times of everything in a folder, and its own."""
+    paths = [folder, *sorted(folder.rglob("*"))]
+    return [(p, p.stat().st_mtime_ns, p.stat().st_mode, p.read_bytes() if p.is_file() else None) for p in paths]
+
+
+def test_verify_writes_nothing(toy):
+    """It repairs nothing: not what is damaged, not what is missing, not what a fetch has left."""
+    data_dir = toy("ptb-word", FILES)
+    (data_dir / "ptb" / "ptb.train.txt.xz").write_bytes(b"damaged")
+    (data_dir / "ptb" / "ptb.valid.txt.xz").unlink()
+    (data_dir / ".fetch").mkdir()
+    (data_dir / ".fetch" / "simple-examples.tgz.part").write_bytes(b"a part")
+    before = snapshot(data_dir)
+    assert sorted(statuses(data_dir, "ptb-word").values()) == ["damaged", "missing", "ok"]
+    assert snapshot(data_dir) == before
+
+
 def test_an_intact_file_is_read_and_verified(toy):
     data_dir = toy("ptb-word", FILES)
     assert corpora.read(data_dir, "ptb-word", "ptb.train.txt.xz") == FILES["ptb.train.txt.xz"]
@@ -40,6 +68,8 @@ def test_a_damaged_file_is_found_by_reader_and_verify(toy, damage):
     path.write_bytes({"other contents": other, "cut short": stored[: len(stored) // 2], "garbage": b"no xz"}[damage])
     with pytest.raises(ValueError, match=r"ptb-word: ptb\.train\.txt\.xz is (damaged|not the published file)"):
         corpora.read(data_dir, "ptb-word", "ptb.train.txt.xz")
+    with pytest.raises(ValueError, match="move it away, or write over it with refimpl data fetch ptb-word --replace"):
+        corpora.read(data_dir, "ptb-word", "ptb.train.txt.xz")
     assert statuses(data_dir, "ptb-word")["ptb.train.txt.xz"] == "damaged"
 
 
@@ -54,6 +84,12 @@ def test_a_missing_file_is_named_with_its_origin(toy):
     (data_dir / "ptb" / "ptb.test.txt.xz").unlink()
     with pytest.raises(FileNotFoundError, match=r"ptb-word lacks ptb\.test\.txt\.xz .*simple-examples.*--data DIR"):
         corpora.locate(data_dir, "ptb-word")
+    with pytest.raises(FileNotFoundError, match="get them with refimpl data fetch ptb-word"):
+        corpora.locate(data_dir, "ptb-word")
+    toy("agnews", {"train.csv": b"", "test.csv": b""})
+    (data_dir / "agnews" / "test.csv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"agnews lacks test\.csv .*yours to bring .*CSV files of the user"):
+        corpora.locate(data_dir, "agnews")
 
 
 def test_a_missing_folder_names_the_remedy(tmp_path, monkeypatch):
