@@ -1,15 +1,15 @@
 """Several configurations of one experiment in one figure."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl.arrays import Array
-from refimpl.report.drawing import COLOURS, column, draw_curve, epoch_axis, log_axis, new_figure, style_axes, value_axis
-from refimpl.report.figures import after_initialisation, all_pruned, draw_compression, fit_compression
-from refimpl.report.records import Metric, metric_of
+from refimpl.report.drawing import COLOURS, column, epoch_axis, log_axis, new_figure, style_axes, value_axis
+from refimpl.report.figures import after_initialisation, draw_compression, draw_spread, fit_compression
+from refimpl.report.records import Metric, metric_of, number
+from refimpl.report.spread import Spread, spread
 from refimpl.training.metrics import Row
 
 
@@ -18,23 +18,31 @@ def comparison(runs: Mapping[str, Sequence[Row]]) -> Figure:
 
     Errors: ValueError if there are no runs or their metrics differ.
     """
-    metric = metric_of([row for rows in runs.values() for row in rows])
+    return comparison_of_seeds({label: [rows] for label, rows in runs.items()})
+
+
+def comparison_of_seeds(groups: Mapping[str, Sequence[Sequence[Row]]]) -> Figure:
+    """``comparison`` with several seeds of each: curves are means, bands lie between the least and the greatest.
+
+    Errors: as ``comparison``.
+    """
+    runs = [rows for seeds in groups.values() for rows in seeds]
+    metric = metric_of([row for rows in runs for row in rows])
     figure = new_figure(6.6)
     (valid_axes, test_axes), (compression_axes, trade_axes) = figure.subplots(2, 2)
     reached = []
-    for i, (label, rows) in enumerate(runs.items()):
+    for i, (label, seeds) in enumerate(groups.items()):
         look = {"color": COLOURS[i % len(COLOURS)], "linestyle": ("-", "--", ":")[i // len(COLOURS) % 3]}
-        epochs = column(rows, "epoch")
-        draw_curve(valid_axes, epochs, metric.scale * column(rows, "valid"), **look, label=label)
-        draw_curve(test_axes, epochs, metric.scale * column(rows, "test"), **look)
-        draw_compression(compression_axes, rows, "compression", 0, look)
-        trained = [row for row in rows if row["epoch"] > 0] or list(rows)
-        there = np.where(all_pruned(trained, 0), math.nan, column(trained, "compression"))
+        draw_spread(valid_axes, _quality(seeds, "valid", metric), len(seeds), look | {"label": label})
+        test = _quality(seeds, "test", metric)
+        draw_spread(test_axes, test, len(seeds), look)
+        compression = draw_compression(compression_axes, seeds, "compression", 0, look)
+        trained = compression.epochs > 0 if compression.epochs.max() > 0 else np.isfinite(compression.epochs)
+        there, quality = compression.mean[trained], test.mean[trained]
         reached.append(there)
-        quality = metric.scale * column(trained, "test")
         trade_axes.plot(there, quality, **look, linewidth=0.9, alpha=0.75)
         trade_axes.plot(there[-1:], quality[-1:], "o", color=look["color"], markersize=7)
-    limits, beyond = _common_limits(runs, metric)
+    limits, beyond = _common_limits(groups, metric)
     for axes, title in [
         (valid_axes, f"Validation; leaves the panel: {', '.join(beyond)}" if beyond else "Validation"),
         (test_axes, "Test"),
@@ -43,30 +51,38 @@ def comparison(runs: Mapping[str, Sequence[Row]]) -> Figure:
         value_axis(axes, limits, log=metric.log_axis)
         style_axes(axes, title, metric.label)
     trade_axes.set_xlabel("compression, times, log")
-    fit_compression(compression_axes, list(runs.values()), ("compression",))
+    fit_compression(compression_axes, runs, ("compression",))
     if compression_axes.get_legend_handles_labels()[0]:
         compression_axes.legend(fontsize=9, frameon=False)
     style_axes(compression_axes, "Compression, all / kept, propagated", "times, log")
     finite = np.concatenate(reached)[np.isfinite(np.concatenate(reached))]
     if finite.size:
         log_axis(trade_axes, float(finite.min()), float(finite.max()), which="x")
-    every_epoch = np.concatenate([column(rows, "epoch") for rows in runs.values()])
+    every_epoch = np.concatenate([column(rows, "epoch") for rows in runs])
     for axes in (valid_axes, test_axes, compression_axes):
         epoch_axis(axes, every_epoch)
     handles, labels = valid_axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(runs), 5), frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(groups), 5), frameon=False)
     return figure
 
 
-def _common_limits(runs: Mapping[str, Sequence[Row]], metric: Metric) -> tuple[Array, list[str]]:
-    """Values that fix the limits of quality, and the runs that go beyond them.
+def _quality(seeds: Sequence[Sequence[Row]], split: str, metric: Metric) -> Spread:
+    return spread(seeds, lambda row: metric.scale * number(row.get(split)))
+
+
+def _common_limits(groups: Mapping[str, Sequence[Sequence[Row]]], metric: Metric) -> tuple[Array, list[str]]:
+    """Values that fix the limits of quality, and the configurations that go beyond them.
 
     A run that diverges or overfits without bound would flatten all others. Where values worse than every run's first
     trained epoch more than double the range, the limits end at the worst of these first epochs.
     """
     worse = -1.0 if metric.higher_is_better else 1.0
     show = np.log if metric.log_axis else np.asarray
-    shown = {label: metric.scale * after_initialisation(rows, ("valid", "test")) for label, rows in runs.items()}
+    shown = {
+        label: metric.scale
+        * np.concatenate([after_initialisation(rows, (split,)) for split in ("valid", "test") for rows in seeds])
+        for label, seeds in groups.items()
+    }
     shown = {label: values[np.isfinite(values)] for label, values in shown.items()}
     firsts = [values[[0, len(values) // 2]] for values in shown.values() if values.size]  # of valid and of test
     everything = np.concatenate(list(shown.values()))

@@ -63,9 +63,10 @@ def column(rows: Sequence[Row], key: str) -> Array:
 
 
 def draw_curve(axes: Axes, epochs: Array, values: Array, **line: Any) -> None:
-    """One curve against epochs, with marked points if they are few."""
-    few = np.count_nonzero(np.isfinite(values)) <= MARKED
-    axes.plot(epochs, values, **{"linewidth": 1.6, "marker": "o" if few else None, "markersize": 4.0, **line})
+    """One curve against epochs, with marked points if they are few, or if one stands alone between gaps."""
+    there = np.concatenate([[False], np.isfinite(values), [False]])
+    marked = np.count_nonzero(there) <= MARKED or bool((there[1:-1] & ~there[:-2] & ~there[2:]).any())
+    axes.plot(epochs, values, **{"linewidth": 1.6, "marker": "o" if marked else None, "markersize": 4.0, **line})
 
 
 def style_axes(axes: Axes, title: str, y_label: str, x_label: str = "epoch") -> None:
@@ -104,17 +105,18 @@ def empty_panel(axes: Axes, words: str) -> None:
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=GREY)
 
 
-def log_axis(axes: Axes, low: float, high: float, *, which: str = "y") -> tuple[float, float]:
+def log_axis(axes: Axes, low: float, high: float, *, which: str = "y", most: int | None = None) -> tuple[float, float]:
     """A logarithmic axis from one round number (1, 2, 5 times a power of ten) to another, with labelled ticks.
 
-    The limits lie a little outside, so that a curve on the outermost tick is seen whole. Returns the outermost ticks.
+    Of more than ``most`` ticks (9 on y, 6 on x), powers of ten are shown. The limits lie a little outside, so that a
+    curve on the outermost tick is seen whole. Returns the outermost ticks.
     """
     ticks = round_ticks(low, high)
     axis = axes.yaxis if which == "y" else axes.xaxis
     (axes.set_yscale if which == "y" else axes.set_xscale)("log")
     margin = (ticks[-1] / ticks[0]) ** 0.025
     (axes.set_ylim if which == "y" else axes.set_xlim)(ticks[0] / margin, ticks[-1] * margin)
-    shown, most = ticks, 9 if which == "y" else 6
+    shown, most = ticks, most or (9 if which == "y" else 6)
     if len(ticks) > most:
         decades = [t for t in ticks if math.isclose(math.log10(t), round(math.log10(t)), abs_tol=1e-9)]
         shown = decades[:: -(-len(decades) // most)]

@@ -24,12 +24,14 @@ from refimpl.report.drawing import (
     value_axis,
 )
 from refimpl.report.records import Metric, best_row, kept_weights, metric_of, number
+from refimpl.report.spread import Spread, spread
 from refimpl.training.metrics import Row
 
 
-def learning_curve(rows: Sequence[Row]) -> Figure:
+def learning_curve(rows: Sequence[Row], evaluate_every: int = 1) -> Figure:
     """Train NLL and KL/N (nats per term), and the validation and test metric, by epoch.
 
+    evaluate_every: epochs between evaluations; the curves of the metric join these.
     Errors: ValueError if there are no rows or they differ in their metric.
     """
     rows = list(rows)
@@ -54,7 +56,8 @@ def learning_curve(rows: Sequence[Row]) -> Figure:
     style_axes(kl_axes, "KL / N", "nats per term")
     value_axis(kl_axes, np.concatenate([kl, weighted]), log=False)
 
-    _draw_metric(metric_axes, rows, metric, {"valid": "valid", "test": "test"})
+    scored = [row for row in rows if row["epoch"] % evaluate_every == 0 or row is rows[-1]]
+    _draw_metric(metric_axes, scored, metric, {"valid": "valid", "test": "test"})
     for axes in (nll_axes, kl_axes, metric_axes):
         epoch_axis(axes, epochs)
     return figure
@@ -117,8 +120,8 @@ def sparsity_curve(rows: Sequence[Row]) -> Figure:
     _draw_shares(group_axes, epochs, [(values, look) for values, look in held if np.isfinite(values).any()])
     style_axes(group_axes, "Structures kept", "%, log")
 
-    draw_compression(compression_axes, rows, "compression", 0, {"color": BLACK, "label": "propagated"})
-    draw_compression(compression_axes, rows, "compression_raw", 1, {"color": GREY, "linestyle": ":", "label": "raw"})
+    draw_compression(compression_axes, [rows], "compression", 0, {"color": BLACK, "label": "propagated"})
+    draw_compression(compression_axes, [rows], "compression_raw", 1, {"color": GREY, "linestyle": ":", "label": "raw"})
     fit_compression(compression_axes, [rows], ("compression", "compression_raw"))
     style_axes(compression_axes, "Compression, all / kept", "times, log")
     for axes in (share_axes, group_axes, compression_axes):
@@ -154,13 +157,25 @@ def _draw_shares(axes: Axes, epochs: Array, shares: Sequence[tuple[Array, Mappin
         axes.plot([], [], "v", color=GREY, label="nothing kept")
 
 
-def draw_compression(axes: Axes, rows: Sequence[Row], key: str, which: int, look: Mapping[str, object]) -> None:
-    """A compression curve; epochs at which all weights are pruned become triangles at the upper edge."""
-    epochs, gone = column(rows, "epoch"), all_pruned(rows, which)
-    draw_curve(axes, epochs, np.where(gone, math.nan, column(rows, key)), **look)
+def draw_compression(
+    axes: Axes, seeds: Sequence[Sequence[Row]], key: str, which: int, look: Mapping[str, object]
+) -> Spread:
+    """The compression of a run, or of several seeds; where all weights are pruned, triangles at the upper edge."""
+    shown = spread(seeds, lambda row: math.nan if all_pruned([row], which)[0] else number(row.get(key)))
+    draw_spread(axes, shown, len(seeds), look)
+    gone = spread(seeds, lambda row: float(all_pruned([row], which)[0])).high > 0
     if gone.any():
         top = axes.get_xaxis_transform()  # x in epochs, y as a part of the axis
-        axes.plot(epochs[gone], np.full(int(gone.sum()), 0.97), "^", color=look["color"], transform=top, clip_on=False)
+        where = shown.epochs[gone]
+        axes.plot(where, np.full(where.size, 0.97), "^", color=look["color"], transform=top, clip_on=False)
+    return shown
+
+
+def draw_spread(axes: Axes, shown: Spread, seeds: int, look: Mapping[str, object]) -> None:
+    """The mean as a curve; of several seeds, what lies between the least and the greatest as a band."""
+    if seeds > 1:
+        axes.fill_between(shown.epochs, shown.low, shown.high, color=look["color"], alpha=0.18, linewidth=0.0)
+    draw_curve(axes, shown.epochs, shown.mean, **look)
 
 
 def fit_compression(axes: Axes, runs: Sequence[Sequence[Row]], keys: Sequence[str]) -> None:

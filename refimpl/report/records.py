@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 from refimpl.arrays import check_choice
 from refimpl.training import metrics
 from refimpl.training.metrics import Row
-from refimpl.training.run_folder import read_rows
-
-RECORD = "run.json"
+from refimpl.training.run_folder import RECORD, check_format, read_rows
 
 
 class Metric(NamedTuple):
@@ -32,34 +30,56 @@ METRICS = {
 
 
 class RunRecord(NamedTuple):
-    """What a run folder says in run.json and metrics.jsonl."""
+    """What a run folder (or a file of both) says in run.json and metrics.jsonl."""
 
-    folder: Path
+    folder: Path  # or file
     config: dict[str, Any]
     rows: list[Row]
 
 
-def read_run(folder: Path | str) -> RunRecord:
-    """Read run.json and metrics.jsonl of a run folder.
+def read_run(path: Path | str) -> RunRecord:
+    """Read run.json and metrics.jsonl of a run folder, or one file that holds both ({"run": ..., "metrics": [...]}).
 
-    Errors: FileNotFoundError if a file is missing; ValueError that names the file if it is damaged, if there is no row
-    yet, or if the metric is unknown.
+    Errors: FileNotFoundError if a file is missing; ValueError that names the file if it is damaged, of a later version,
+    if there is no row yet, or if the metric is unknown.
     """
-    folder = Path(folder)
-    path = folder / RECORD
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no record there; name the folder of a run")
+    path = Path(path)
+    if path.is_file():
+        return _read_file(path)
+    record = path / RECORD
+    if not record.is_file():
+        raise FileNotFoundError(f"{record}: no record there; name the folder of a run")
+    check_format(record)
+    return _record(path, _json_object(record, "start the run anew"), read_rows(path))
+
+
+def _read_file(path: Path) -> RunRecord:
+    remedy = "name the folder of a run, or a record of validation/reproductions"
+    both = _json_object(path, remedy)
+    config, rows = both.get("run"), both.get("metrics")
+    if not isinstance(config, dict) or not isinstance(rows, list):
+        raise ValueError(f"{path}: expected an object run and a list metrics, got the keys {sorted(both)}; {remedy}")
+    epochs = [row.get("epoch") if isinstance(row, dict) else None for row in rows]
+    if epochs != list(range(len(rows))):
+        raise ValueError(f"{path}: damaged (expected a row for each epoch from 0 on); collect the record anew")
+    return _record(path, config, rows)
+
+
+def _json_object(path: Path, remedy: str) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # of JSON or of UTF-8
-        raise ValueError(f"{path}: expected a JSON object ({error}); start the run anew") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path}: expected a JSON object, got {type(config).__name__}; start the run anew")
-    rows = read_rows(folder)
+        raise ValueError(f"{path}: expected a JSON object ({error}); {remedy}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: expected a JSON object, got {type(found).__name__}; {remedy}")
+    return found
+
+
+def _record(path: Path, config: dict[str, Any], rows: list[Row]) -> RunRecord:
     if not rows:
-        raise ValueError(f"{folder}: expected at least one row of metrics, found none; the run has not begun")
+        raise ValueError(f"{path}: expected at least one row of metrics, found none; the run has not begun")
     metric_of(rows)
-    return RunRecord(folder, config, rows)
+    return RunRecord(path, config, rows)
 
 
 def number(value: object) -> float:

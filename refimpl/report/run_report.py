@@ -9,11 +9,22 @@ from refimpl.compression.counting import count
 from refimpl.compression.thresholds import LOG_ALPHA_THRESHOLD, log_alpha
 from refimpl.models.recipe_record import recipe_from_record
 from refimpl.report import figures, parameter_figures
-from refimpl.report.comparison_figure import comparison
+from refimpl.report.comparison_figure import comparison_of_seeds
 from refimpl.report.html import Picture, Section, picture, render
+from refimpl.report.published_comparison import TITLE as PUBLISHED
+from refimpl.report.published_comparison import published_section
 from refimpl.report.record_checks import record_checks
 from refimpl.report.records import RunRecord, metric_of, read_run
-from refimpl.report.run_tables import comparison_table, epochs_table, labels, matrices_table, results_table
+from refimpl.report.run_tables import (
+    comparison_table,
+    deviations_table,
+    epochs_table,
+    labels,
+    matrices_table,
+    peak_memory,
+    results_table,
+)
+from refimpl.report.seeds import groups_of_seeds, seeds_table
 from refimpl.report.tables import settings_table
 from refimpl.training.checkpoint import load_checkpoint
 from refimpl.training.run_folder import BEST, LAST
@@ -43,36 +54,51 @@ def run_report(folder: Path | str) -> str:
         f"Preset {config.get('preset', '?')}, seed {config.get('seed', '?')}, engine {config.get('engine', '?')}, "
         f"{run.rows[-1]['epoch']} epochs. Folder `{run.folder}`."
     )
-    sizes = f"{_count(config, 'weights')} weights, {_count(config, 'n_terms')} likelihood terms."
+    sizes = (
+        f"{_count(config, 'weights')} weights, {_count(config, 'n_terms')} likelihood terms. "
+        f"Peak memory: {peak_memory(run)}."
+    )
     return render(title, [facts, sizes], run_sections(folder))
 
 
 def comparison_report(folders: Sequence[Path | str], title: str = "refimpl: runs compared") -> str:
-    """The page of several runs of one experiment: figure, table, then the checks of each record.
+    """The page of several runs of one experiment: figures, tables, the authors' runs, then the checks of each record.
 
+    Seeds of one configuration are one curve with a band, and one row of mean and spread.
     Errors: as ``comparison_table``.
     """
-    return render(title, [], [comparison_section(folders)])
+    groups = groups_of_seeds([read_run(folder) for folder in folders])
+    against = [published_section(group, f"{PUBLISHED}: {label}") for label, group in groups.items()]
+    return render(title, [], [comparison_section(folders), *(section for section in against if section is not None)])
 
 
 def comparison_section(folders: Sequence[Path | str]) -> Section:
     """Several runs side by side: curves overlaid, one row a run, and whether each record is consistent."""
     runs = labels([read_run(folder) for folder in folders])
-    curves = comparison({name: run.rows for name, run in runs.items()})
-    shown = picture(curves, "Quality and compression of the runs.")
+    groups = groups_of_seeds(list(runs.values()))
+    curves = comparison_of_seeds({name: [run.rows for run in group] for name, group in groups.items()})
+    several = any(len(group) > 1 for group in groups.values())
+    band = " Of several seeds: their mean, and a band from the least to the greatest." if several else ""
+    tables = [seeds_table(groups)] if several else []
+    shown = picture(curves, f"Quality and compression of the runs.{band}")
     checks = [c._replace(name=f"{name}: {c.name}") for name, run in runs.items() for c in record_checks(run)]
-    return Section("Comparison", tables=[comparison_table(folders)], figures=[shown], checks=checks)
+    return Section("Comparison", tables=[*tables, comparison_table(folders)], figures=[shown], checks=checks)
 
 
 def run_sections(folder: Path | str) -> list[Section]:
-    """Results, curves, sparsity, parameters (if there is a checkpoint) and the record of one run."""
+    """Results, the authors' run, curves, sparsity, parameters (if there is a checkpoint) and the record of one run."""
     run = read_run(folder)
     metric = metric_of(run.rows)
     model = _model(run)
-    learning = picture(figures.learning_curve(run.rows), f"Training by epoch; {metric.label} on validation and test.")
+    every = int((run.config.get("training") or {}).get("evaluate_every", 1))
+    curves = figures.learning_curve(run.rows, every)
+    learning = picture(curves, f"Training by epoch; {metric.label} on validation and test.")
     sparsity = picture(figures.sparsity_curve(run.rows), "What is kept by epoch, and compression.")
+    against = published_section([run])
+    results = [results_table(run), matrices_table(run), deviations_table(run)]
     sections = [
-        Section("Results", tables=[results_table(run), matrices_table(run)], checks=record_checks(run)),
+        Section("Results", tables=results, checks=record_checks(run)),
+        *([against] if against is not None else []),
         Section("Learning", figures=[learning], tables=[epochs_table(run)]),
         Section("Sparsity", figures=[sparsity]),
     ]

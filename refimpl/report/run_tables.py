@@ -36,6 +36,24 @@ def minutes(run: RunRecord) -> Number:
     return Number(math.fsum(s for row in run.rows if not math.isnan(s := number(row.get("seconds")))) / 60.0, ".1f")
 
 
+def peak_memory(run: RunRecord) -> str:
+    """The greatest resident memory of the process, and what was used on a device, as recorded by its epochs."""
+    named = {"of the process": _peak(run, "peak_mib"), "on the device": _peak(run, "device_peak_mib")}
+    return ", ".join(f"{most:,.1f} MiB {words}" for words, most in named.items() if most > 0.0) or "not recorded"
+
+
+def _peak(run: RunRecord, key: str) -> float:
+    """The greatest of the epochs; 0.0 where none is recorded."""
+    return max((x for row in run.rows if not math.isnan(x := number(row.get(key)))), default=0.0)
+
+
+def deviations_table(run: RunRecord) -> Table:
+    """What the recipe of a run deviates in from its source, as its record tells."""
+    told = run.config.get("deviations")
+    rows: list[list[Cell]] = [[one] for one in told] if told else [["not recorded" if told is None else "none known"]]
+    return Table(["deviation from the source"], rows)
+
+
 def comparison_table(folders: Sequence[Path | str]) -> Table:
     """One row a run: best validation epoch, last epoch, and what is left at the last epoch.
 
@@ -45,7 +63,7 @@ def comparison_table(folders: Sequence[Path | str]) -> Table:
     metric = metric_of([row for run in runs for row in run.rows])
     columns = [
         "run", "best epoch", "valid", "test", "last epoch", "valid", "test", "compression", "raw",
-        "vocabulary", "neurons", "gates", "weights per term", "minutes",
+        "vocabulary", "neurons", "gates", "weights per term", "minutes", "peak MiB",
     ]  # fmt: skip
     caption = f"valid and test: {metric.label}; compression and what is kept: last epoch"
     return Table(columns, [_run_row(run, label, metric) for label, run in labels(runs).items()], caption)
@@ -66,6 +84,7 @@ def _run_row(run: RunRecord, label: str, metric: Metric) -> list[Cell]:
         *(kept_of(last.get(name)) for name in ("vocabulary", "neurons", "gates")),
         None if math.isnan(per_term) else Number(per_term, ".3g"),
         minutes(run),
+        _plain(_peak(run, "peak_mib") or math.nan, ",.0f"),
     ]
 
 
@@ -80,7 +99,7 @@ def labels(runs: Sequence[RunRecord]) -> dict[str, RunRecord]:
 
 def _label_part(run: RunRecord, key: str) -> str:
     value = str(run.config.get(key, "?"))
-    return f"seed {value}" if key == "seed" else value
+    return f"seed{'s' if ',' in value else ''} {value}" if key == "seed" else value
 
 
 def results_table(run: RunRecord) -> Table:

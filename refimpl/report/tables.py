@@ -5,13 +5,19 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple, TypeAlias
 
+from refimpl.benchmarks.table import aligned
+
 
 class Number(NamedTuple):
-    """A number and how it is printed, as a format specification; the exact value is shown on pointing at it."""
+    """A number and how it is printed, as a format specification; the exact value is shown on pointing at it.
+
+    A note, such as a range, stands after it, on a page on a line of its own.
+    """
 
     value: float
     spec: str = ".4g"
     unit: str = ""
+    note: str = ""
 
 
 Cell: TypeAlias = str | int | float | bool | Number | None  # bool: whether something holds; None: not there
@@ -36,11 +42,27 @@ def cell_text(cell: Cell) -> str:
     if isinstance(cell, str):
         return cell
     shown = cell if isinstance(cell, Number) else Number(cell)
+    if shown.note:
+        return f"{cell_text(shown._replace(note=''))} {shown.note}"
     if math.isnan(shown.value):
         return "not a number"
     if math.isinf(shown.value):
         return "infinite" if shown.value > 0 else "minus infinite"
     return f"{shown.value:{shown.spec}}{shown.unit}"
+
+
+def text_table(table: Table) -> str:
+    """The table for a terminal, the caption below it."""
+    lines = aligned([list(table.columns), *([cell_text(cell) for cell in row] for row in table.rows)])
+    return "\n".join([*lines, table.caption] if table.caption else lines)
+
+
+def markdown_table(table: Table) -> str:
+    """The table in Markdown, the caption below it."""
+    rows = [list(table.columns), ["---"] * len(table.columns)]
+    rows += [[cell_text(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in table.rows]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([*lines, "", table.caption] if table.caption else lines)
 
 
 def verdict_mark(passed: bool) -> str:
@@ -83,7 +105,10 @@ def _cell(cell: Cell, right: bool) -> str:
         return f"<td>{verdict_mark(cell)}</td>"
     exact = cell.value if isinstance(cell, Number) else cell if isinstance(cell, float) else None
     title = "" if exact is None else f' title="{exact!r}"'
-    return f"<td{_number_class(right)}{title}>{escape(cell_text(cell))}</td>"
+    note = ""
+    if isinstance(cell, Number) and cell.note:
+        cell, note = cell._replace(note=""), f'<span class="what">{escape(cell.note)}</span>'
+    return f"<td{_number_class(right)}{title}>{escape(cell_text(cell))}{note}</td>"
 
 
 def settings_table(settings: Mapping[str, Any], caption: str = "") -> Table:

@@ -1,9 +1,13 @@
 """Rows and run folders as a run writes them, small and made up."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from refimpl.experiments.published_logs import published_rows
+from refimpl.report.records import RunRecord
 
 MATRICES = {"lstm.W_x": 80, "lstm.W_h": 100, "output.W": 20}
 
@@ -70,3 +74,28 @@ def write_run(tmp_path):
 def make():
     """make_row and nothing_kept, for tests that build their own rows."""
     return make_row, nothing_kept
+
+
+@pytest.fixture
+def paper_run():
+    """A function that makes the record of a paper-size run whose numbers are the authors', but for what is changed.
+
+    change(row) alters a row of epoch >= 1 in place; epochs is the last one; between the authors' epochs stands the row
+    before.
+    """
+
+    def make(experiment="imdb", configuration="LLLCCL", epochs=60, change=lambda row: None, **config):
+        theirs = {row["epoch"]: row for row in published_rows(experiment, configuration)}
+        rows, now = [], next(iter(theirs.values()))
+        for epoch in range(epochs + 1):
+            now = theirs.get(epoch, now)
+            row = now | {"epoch": epoch, "nll": None if epoch == 0 else 0.5, "kl": -1.0, "n_terms": 100}
+            row["kept"] = {name: [kept, kept, total] for name, (kept, _, total) in now["kept"].items()}
+            if epoch:
+                change(row)
+            rows.append(row)
+        record = {"experiment": experiment, "configuration": configuration, "preset": "paper", "seed": 0}
+        record |= {"start": "random", "training": {"epochs": epochs, "evaluate_every": 1}, "deviations": []}
+        return RunRecord(Path("run"), record | config, rows)
+
+    return make

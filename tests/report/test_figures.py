@@ -158,3 +158,20 @@ def test_round_ticks_enclose_the_values(low, high, ticks):
 def test_tick_text():
     told = {0.0002: "0.0002", 0.5: "0.5", 2.0: "2", 20000.0: "20,000", 5e6: "5e6", 1e-7: "1e-7"}
     assert {tick: tick_text(tick) for tick in told} == told
+
+
+def test_epochs_without_evaluation_are_no_gaps(make):
+    make_row, _ = make
+    rows = [make_row(k, 1.0, **({} if k % 4 == 0 else {"valid": None, "test": None})) for k in range(10)]
+    panel = lines(learning_curve(rows, 4).axes[2])
+    np.testing.assert_array_equal(panel["valid"][0], [0, 4, 8, 9])  # the last one is always evaluated
+    np.testing.assert_array_equal(panel["test"][1], [rows[0]["test"], rows[4]["test"], rows[8]["test"], math.nan])
+
+
+def test_a_point_between_gaps_is_seen(make):
+    make_row, _ = make
+    rows = [make_row(k, 1.0, valid=2.0 if k == 50 or k > 60 else None) for k in range(200)]
+    line = learning_curve(rows).axes[2].get_lines()[0]
+    assert line.get_marker() == "o"
+    rows[50]["valid"] = None
+    assert learning_curve(rows).axes[2].get_lines()[0].get_marker() == "None"

@@ -6,7 +6,15 @@ import pytest
 
 from refimpl.report.drawing import new_figure
 from refimpl.report.html import Check, Picture, Section, picture, render, write_report
-from refimpl.report.tables import Number, Table, cell_text, render_table, settings_table
+from refimpl.report.tables import (
+    Number,
+    Table,
+    cell_text,
+    markdown_table,
+    render_table,
+    settings_table,
+    text_table,
+)
 
 HOSTILE = "<script>alert('x')</script><img src=\"http://evil\" onerror='y'>&amp;"
 VOID = {"meta", "img", "br"}
@@ -167,3 +175,24 @@ def test_settings_are_flattened_and_exact():
         ("recipe.layers.0.size", "8"), ("recipe.clip", "–"), ("recipe.rate", "1e-08"), ("recipe.drops", "[]"),
         ("recipe.x", "{}"), ("recipe.s", "[1, 2]"),
     ]  # fmt: skip
+
+
+def test_a_note_stands_on_a_line_of_its_own():
+    table = Table(["run", "valid"], [["a|b", Number(84.104, ".1f", note="[83.2, 85.0]")], ["c", None]], "caption")
+    assert '84.1<span class="what">[83.2, 85.0]</span></td>' in render_table(table)
+    assert 'title="84.104"' in render_table(table)
+    assert text_table(table).splitlines() == [
+        "run              valid",
+        "a|b  84.1 [83.2, 85.0]",
+        "c                    –",
+        "caption",
+    ]
+    assert markdown_table(table).splitlines() == [
+        "| run | valid |",
+        "| --- | --- |",
+        "| a\\|b | 84.1 [83.2, 85.0] |",
+        "| c | – |",
+        "",
+        "caption",
+    ]
+    assert text_table(table._replace(caption="")).endswith("–")

@@ -1,5 +1,7 @@
 """Reports of run folders: the numbers are the record's, checkpoints become pictures, a broken record is named."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -132,10 +134,59 @@ def test_a_run_that_pruned_everything_is_consistent(write_run, make, blank):
     assert "all pruned" in run_report(folder)
 
 
+def test_page_of_a_paper_size_run_lies_over_the_authors(write_run, paper_run, blank, monkeypatch):
+    monkeypatch.setattr(
+        "refimpl.report.published_comparison.picture", lambda _, caption: Picture("data:image/png;base64,AAAA", caption)
+    )
+    run = paper_run(change=lambda row: row.update(peak_mib=700.0 + row["epoch"], compression_raw=row["compression"]))
+    folder = write_run("imdb", run.rows, **run.config | {"deviations": ["the start is another"]})
+    titles = [section.title for section in run_sections(folder)]
+    assert titles[:3] == ["Results", "Against the published run", "Learning"]
+    page = run_report(folder)
+    assert "Peak memory: 760.0 MiB of the process." in page
+    assert page.count("the start is another") == 1  # in the table of deviations; the figure has it as a picture
+    assert "vocabulary within a factor 2 at epoch 60" in page
+    assert "Against the published run: LLLCCL" in comparison_report([folder])
+
+
+def test_a_run_of_another_preset_says_why_it_is_not_compared(write_run, paper_run, blank):
+    run = paper_run(preset="small")
+    page = run_report(write_run("imdb", run.rows, **run.config))
+    assert "the preset small is not the authors" in page
+    assert "Peak memory: not recorded." in page
+    assert "none known" in page
+
+
+def test_deviations_and_memory_of_a_device(rows, write_run, blank):
+    rows[3] = rows[3] | {"peak_mib": 812.34, "device_peak_mib": 1024.0}
+    folder = write_run("LCCL", rows)
+    page = run_report(folder)
+    assert "Peak memory: 812.3 MiB of the process, 1,024.0 MiB on the device." in page
+    assert "not recorded" in page  # an older record names no deviations
+    assert comparison_table([folder]).columns[-1] == "peak MiB"
+    assert texts(comparison_table([folder]))[0][-1] == "812"
+
+
 def test_hostile_names_are_escaped(rows, write_run, blank):
     page = run_report(write_run("x", rows, experiment="<script>alert(1)</script>", data={"<b>": "<i>"}))
     assert "<script" not in page
     assert "data.&lt;b&gt;" in page
+
+
+def test_a_record_in_one_file_is_read_as_its_folder(tmp_path, rows, write_run):
+    folder = read_run(write_run("LCCL", rows))
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps({"run": folder.config, "metrics": folder.rows}))
+    assert read_run(path) == folder._replace(folder=path)
+    for text, message in [
+        ("[]", "expected a JSON object, got list"),
+        ('{"run": {}}', r"expected an object run and a list metrics, got the keys \['run'\]"),
+        ('{"run": {}, "metrics": []}', "expected at least one row"),
+        ('{"run": {}, "metrics": [{"epoch": 1, "metric": "rmse"}]}', "expected a row for each epoch from 0 on"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(ValueError, match=message):
+            read_run(path)
 
 
 def test_bad_folders_say_what_is_wrong(tmp_path, rows, write_run):

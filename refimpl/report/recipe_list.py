@@ -1,0 +1,64 @@
+"""The recipes of the papers' tables, with the figures that are printed and the time that they take here."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from refimpl.experiments.catalogue import EXPERIMENTS
+from refimpl.experiments.cost import Listed
+from refimpl.experiments.paper_tables import TABLES
+from refimpl.report.progress import duration
+from refimpl.tree import as_plain
+
+
+def list_rows(rows: Sequence[Listed], preset: str) -> dict[str, Any]:
+    """What ``--list --json`` prints: seconds are of the run alone, start_seconds of the run that it starts from."""
+    found = [
+        {
+            "table": listed.table,
+            "label": listed.row.label,
+            "experiment": listed.row.experiment,
+            "configuration": listed.row.configuration,
+            "start": None if listed.row.start is None else list(listed.row.start),
+            "published": as_plain(listed.row.published),
+            "metric": EXPERIMENTS[listed.row.experiment].metric,
+            "epochs": listed.epochs,
+            "seconds": listed.seconds,
+            "start_seconds": listed.start_seconds,
+            "command": command(listed, preset),
+        }
+        for listed in rows
+    ]
+    return {"preset": preset, "times": "measured now on this machine", "rows": found}
+
+
+def command(listed: Listed, preset: str) -> str:
+    """The command that makes a row; a row that starts from another run is made with it."""
+    if listed.row.start is not None:
+        return f'refimpl reproduce --table {listed.table} --row "{listed.row.label}" --preset {preset}'
+    return f"refimpl reproduce {listed.row.experiment} --config {listed.row.configuration} --preset {preset}"
+
+
+def list_table(rows: Sequence[Listed], preset: str) -> str:
+    """A line a row, table by table."""
+    lines = [f"preset {preset}; times measured now on this machine: steps and evaluations, one run alone"]
+    for table in TABLES.values():
+        lines += ["", f"{table.id}: {table.title} ({table.source})"]
+        lines.append(
+            f"  {'row':<24} {'experiment':<14} {'config':<9} {'valid':>8} {'test':>8} {'compr.':>8} {'epochs':>6}  time"
+        )
+        lines += [_line(listed) for listed in rows if listed.table == table.id]
+    lines += ["", "make one:  refimpl reproduce EXPERIMENT --config CONFIG, or --table TABLE --row ROW"]
+    return "\n".join(lines)
+
+
+def _line(listed: Listed) -> str:
+    row, published = listed.row, listed.row.published
+    figures = ["-" if value is None else f"{value:.5g}" for value in published[:3]]
+    epochs = "-" if listed.epochs is None else listed.epochs
+    took = "no such preset" if listed.seconds is None else duration(listed.seconds)
+    if listed.start_seconds is not None and row.start is not None:
+        took += f", and {duration(listed.start_seconds)} for its start ({row.start[0]})"
+    return (
+        f"  {row.label:<24} {row.experiment:<14} {row.configuration:<9} {figures[0]:>8} {figures[1]:>8} "
+        f"{figures[2]:>8} {epochs:>6}  {took}"
+    )

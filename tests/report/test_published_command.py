@@ -1,0 +1,75 @@
+"""``python -m validation.published``: folders and records in, tables, CSV, figures and a page out."""
+
+import json
+
+import pytest
+
+from validation.published.__main__ import main
+
+
+@pytest.fixture
+def write(tmp_path, paper_run):
+    """A function that writes a paper-size run as a record of validation/reproductions."""
+
+    def record(name, *args, **kwargs):
+        run = paper_run(*args, **kwargs)
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps({"run": run.config, "metrics": run.rows}))
+        return path
+
+    return record
+
+
+def test_a_record_is_compared(write, tmp_path, capsys):
+    path = write("a", deviations=["another start"])
+    assert main([str(path), "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "holds: vocabulary within a factor 2 at epoch 60" in told
+    assert "- another start" in told
+    assert "3 common epochs, 20 to 60" in told
+    assert ["60", "919", "919", "0", "+0.00"] in [line.split()[:5] for line in told.splitlines()]
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        "README.md", "imdb-LLLCCL.csv", "imdb-LLLCCL.png",
+    ]  # fmt: skip
+    page = (tmp_path / "out" / "README.md").read_text()
+    assert "![Ours over the authors' run, a panel a quantity](imdb-LLLCCL.png)" in page
+    assert "- another start" in page
+    assert "| 60 | 919 | 919 | 0 | +0.00 |" in page
+    assert str(tmp_path) not in page
+
+
+def test_what_falls_short_gives_one_and_seeds_stand_together(write, tmp_path, capsys):
+    def off(row):
+        row["valid"] *= 1.03
+
+    paths = [write(f"s{k}", "word-ptb", "LCCL", 2, off if k else lambda row: None, seed=k) for k in range(2)]
+    assert main([*map(str, paths), "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().out
+    assert (
+        "FALLS SHORT: quality (valid and test) within 2 % (farthest: +3.00 %, valid at epoch 1, seed 1; 8 compared)"
+        in told
+    )
+    assert "seeds 0, 1" in told
+
+
+def test_runs_that_differ_in_more_get_files_of_their_own(write, tmp_path, capsys):
+    paths = [write("a", deviations=[]), write("b", deviations=["ids"])]
+    main([*map(str, paths), "--out", str(tmp_path / "out")])
+    assert sorted(file.name for file in (tmp_path / "out").glob("*.csv")) == ["imdb-LLLCCL-2.csv", "imdb-LLLCCL.csv"]
+
+
+def test_what_cannot_be_compared_is_told_and_left_out(write, tmp_path, capsys):
+    small = write("small", preset="small")
+    assert main([str(small), "--out", str(tmp_path / "out")]) == 2
+    assert f"{small}: not compared: the preset small is not the authors' network" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_read_is_told(tmp_path, capsys):
+    (tmp_path / "x.json").write_text('{"rows": []}')
+    for path, message in (
+        (tmp_path / "x.json", "expected an object run and a list metrics"),
+        (tmp_path, "no record there"),
+    ):
+        assert main([str(path)]) == 2
+        assert message in capsys.readouterr().err
