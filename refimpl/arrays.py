@@ -69,6 +69,15 @@ def to_host(x: Array) -> np.ndarray[Any, Any]:
     return np.asarray(x.get())
 
 
+def device_memory_held(xp: ModuleType) -> int | None:
+    """Bytes that the pool of a device holds, in arrays or kept for the next ones: it gives nothing back, so their peak.
+
+    None on the host.
+    """
+    pool = getattr(xp, "get_default_memory_pool", None)
+    return None if pool is None else int(pool().total_bytes())
+
+
 def check_shapes(arguments: Mapping[str, tuple[Array | None, str]], **sizes: int) -> dict[str, int]:
     """Check shapes given as words, such as {"x": (x, "T B D"), "W": (W, "D 4 H")}, and return the sizes found.
 

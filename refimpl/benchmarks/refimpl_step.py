@@ -9,7 +9,7 @@ from refimpl.training.adam import adam_init
 from refimpl.training.batches import Batch
 from refimpl.training.engines import make_engine
 from refimpl.training.environment import environment
-from refimpl.training.loop import State, train_step
+from refimpl.training.epoch import State, train_step
 from refimpl.training.setup import Setup
 
 ENGINE = {"refimpl": "fast", "reference": "reference"}

@@ -7,30 +7,43 @@ from pathlib import Path
 from typing import Any
 
 from refimpl.arrays import device_module
+from refimpl.cli import reproduce_many
 from refimpl.experiments.catalogue import EXPERIMENTS
+from refimpl.experiments.paper_tables import TABLES
 from refimpl.experiments.plan import make_plan
-from refimpl.experiments.run import run_plan
+from refimpl.experiments.run import continuation, run_plan
+from refimpl.experiments.run_stop import stoppable
+from refimpl.experiments.starts import Starts
 from refimpl.report.html import write_report
 from refimpl.report.progress import ProgressBar, format_row, header
 from refimpl.report.run_report import run_report
 from refimpl.training.engines import ENGINES
+from refimpl.training.run_folder import last_row
 from refimpl.training.warmup import Warmup
+
+INTERRUPTED = 130  # as a shell says of a command that Ctrl-C has ended
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of ``refimpl reproduce``."""
     add = parser.add_argument
-    add("experiment", metavar="EXPERIMENT", help=f"{', '.join(EXPERIMENTS)}, or a text, CSV or JSONL file")
-    add("--config", metavar="CODE", help="the authors' letters, such as LCCL; for cornell also none, vbd, sparsevd")
-    add("--preset", default="small", help="smoke, small (default) or paper")
+    add("experiment", nargs="?", metavar="EXPERIMENT", help=f"{', '.join(EXPERIMENTS)}, or a text, CSV or JSONL file")
+    add("--list", action="store_true", help="every recipe of the papers' tables: the paper's figures, and the time")
+    add("--table", metavar="TABLE", help=f"all rows of one of the papers' tables: {', '.join(TABLES)}")
+    add("--row", metavar="LABEL", help="of the table, this row and the run that it starts from")
+    add("--config", metavar="CODE[,CODE]", help="letters such as LCCL; for the 2017 experiments none, vbd, sparsevd")
+    add("--preset", default="small", help="smoke, mini, small (default) or paper")
     add("--epochs", type=int, help="in place of the preset's")
-    add("--seed", type=int, default=0)
+    seeds = parser.add_mutually_exclusive_group()
+    seeds.add_argument("--seed", type=int, default=0)
+    seeds.add_argument("--seeds", type=_integers, metavar="S[,S]", help="several runs")
     add("--data", type=Path, metavar="DIR", help="folder of the corpora (or the variable REFIMPL_DATA)")
-    add("--out", type=Path, metavar="DIR", help="folder of the run (runs/EXPERIMENT-CODE-PRESET-SEED)")
-    add("--resume", action="store_true", help="continue the run in that folder")
+    add("--out", type=Path, metavar="DIR", help="folder of the run (runs/EXPERIMENT-CODE-PRESET-SEED), or of the runs")
+    add("--resume", action="store_true", help="continue what is unfinished in that folder")
+    add("--minutes", type=float, metavar="N", help="stop after so many, to be continued with --resume")
     add("--start", type=Path, metavar="RUN", help="start from the best checkpoint of an earlier run (S004)")
     add("--engine", choices=ENGINES, default="fast", help="fast (default), or the reference it is tested against")
-    add("--threads", type=int, metavar="N", help="processors to use (all that this process may use)")
+    add("--threads", type=int, metavar="N", help="processors to use (all that this process may use); of several, each")
     add("--device", choices=("cpu", "cuda"), default="cpu")
     add("--dtype", choices=("float32", "float64"), default="float32")
     add("--prior", help="KL divergence of the weights, in place of the configuration's")
@@ -39,43 +52,56 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--warmup", metavar="START:STOP", help="KL weight 0 up to epoch START, 1 from epoch STOP, linear between")
     add("--patience", type=int, metavar="EPOCHS", help="stop after so many epochs without a better validation metric")
     add("--samples", type=int, help="evaluate by the average of so many samples (0: pruned means)")
+    add("--evaluate-every", type=int, metavar="EPOCHS", help="validation and test only in every so many epochs")
+    add("--output-log-sigma", type=float, metavar="VALUE", help="start of the output layer's log sigma (logs: -1.5)")
+    add("--word-vectors", metavar="FILE", help="start of the embedding: a file of vectors, or texts: made of them")
     add("--unit", choices=("characters", "words", "texts", "ratings"), help="what a file of your own holds")
-    add("--json", action="store_true", help="print the rows of metrics as JSON lines")
+    reproduce_many.configure(parser)
+    add("--json", action="store_true", help="print the rows of metrics as JSON lines; of several runs, an object each")
 
 
 def call(parsed: argparse.Namespace) -> int:
-    """Train, write the report of the run, print its metrics."""
-    names = ("epochs", "learning_rate", "patience", "samples")
+    """List, or train one run or several, write the reports, print metrics."""
+    if parsed.list:
+        return reproduce_many.print_list(parsed.preset, parsed.threads, parsed.json)
+    if (parsed.experiment is None) == (parsed.table is None):
+        raise ValueError("EXPERIMENT, --table: expected one of them, or --list to see what there is")
+    if parsed.row is not None and parsed.table is None:
+        raise ValueError("--row: expected with --table")
+    plan = _arguments(parsed)
+    if parsed.table or parsed.seeds or "," in (parsed.config or ""):
+        return reproduce_many.call(parsed, plan)
+    return _one(parsed, plan | {"name": parsed.experiment, "configuration": parsed.config, "seed": parsed.seed})
+
+
+def _arguments(parsed: argparse.Namespace) -> dict[str, Any]:
+    """What ``make_plan`` takes, but for what differs from run to run."""
+    names = ("epochs", "learning_rate", "patience", "samples", "evaluate_every")
     overrides: dict[str, Any] = {n: getattr(parsed, n) for n in names if getattr(parsed, n) is not None}
     if parsed.warmup is not None or parsed.kl_weight is not None:
         overrides["warmup"] = _warmup(parsed.warmup, parsed.kl_weight)
-    plan = make_plan(
-        parsed.experiment,
-        configuration=parsed.config,
-        preset=parsed.preset,
-        seed=parsed.seed,
-        data_dir=parsed.data,
-        overrides=overrides,
-        prior=parsed.prior,
-        model=parsed.unit,
-        start=None if parsed.start is None else parsed.start.name,
-        dtype=parsed.dtype,
-        xp=device_module(parsed.device),
-        engine=parsed.engine,
-        threads=parsed.threads,
-    )
+    return {
+        "preset": parsed.preset,
+        "data_dir": parsed.data,
+        "overrides": overrides,
+        "prior": parsed.prior,
+        "model": parsed.unit,
+        "dtype": parsed.dtype,
+        "engine": parsed.engine,
+        "threads": parsed.threads,
+        "starts": Starts(word_vectors=parsed.word_vectors, output_log_sigma=parsed.output_log_sigma),
+    }
+
+
+def _one(parsed: argparse.Namespace, arguments: dict[str, Any]) -> int:
+    start = None if parsed.start is None else parsed.start.name
+    plan = make_plan(**arguments, start=start, xp=device_module(parsed.device))
     name = f"{Path(parsed.experiment).name}-{plan.configuration}-{parsed.preset}-{parsed.seed}"
     folder = parsed.out or Path("runs") / name
-    bar = ProgressBar(plan.setup.options.epochs, sys.stderr)
-    run = run_plan(
-        plan,
-        folder,
-        resume=parsed.resume,
-        start=parsed.start,
-        device=parsed.device,
-        progress=bar,
-        tell=lambda text: print(text, file=sys.stderr),
-    )
+    bar = ProgressBar(plan.setup.options.epochs, sys.stderr, lambda: last_row(folder))
+    options: dict[str, Any] = {"resume": parsed.resume, "start": parsed.start, "device": parsed.device}
+    with stoppable(parsed.minutes, _tell) as stop:
+        run = run_plan(plan, folder, progress=bar, tell=_tell, stop=stop, **options)
     bar.close()
     write_report(folder / "report.html", run_report(folder))
     if parsed.json:
@@ -83,7 +109,17 @@ def call(parsed: argparse.Namespace) -> int:
     else:
         print("\n".join([header(run.rows[0]), *(format_row(row, run.best_epoch) for row in run.rows)]))
         print(f"run in {folder}; figures and tables in {folder / 'report.html'}")
-    return 0
+    if run.paused is not None:
+        _tell(f"{folder}: {continuation(run)}")
+    return INTERRUPTED if stop.interrupted and run.paused is not None else 0
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _integers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
 
 
 def _warmup(text: str | None, weight: float | None) -> Warmup:

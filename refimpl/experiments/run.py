@@ -5,15 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from refimpl.experiments.plan import Plan, start_from
+from refimpl.experiments.plan import Plan
+from refimpl.experiments.run_stop import alone_in
+from refimpl.experiments.starts import starting_parameters
 from refimpl.models.parameters import Params
 from refimpl.training.checkpoint import load_checkpoint, write_atomically
 from refimpl.training.environment import environment
-from refimpl.training.loop import Progress, Run, train
-from refimpl.training.run_folder import BEST, LAST, METRICS
+from refimpl.training.epoch import Progress
+from refimpl.training.loop import Breaks, Run, train
+from refimpl.training.partial import PARTIAL
+from refimpl.training.run_folder import BEST, LAST, METRICS, RECORD, RECORD_FORMAT, check_format
 from refimpl.training.setup import check_setup
-
-RECORD = "run.json"
 
 
 def run_plan(
@@ -25,32 +27,53 @@ def run_plan(
     device: str = "cpu",
     progress: Progress = lambda *_: None,
     tell: Callable[[str], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Run:
     """Train a plan in a folder. resume: continue the run that the folder holds, or begin where it holds none.
 
-    Errors: FileExistsError if the folder holds a run and resume is not asked for; else as ``loop.train``.
+    stop: asked every few steps whether to store what there is and stop (``Run.paused`` then says where).
+    Errors: FileExistsError if the folder holds a run and resume is not asked for; ValueError if another process trains
+    there, or a later version did; else as ``loop.train``.
     """
     check_setup(plan.setup)
-    held = [name for name in (RECORD, METRICS, LAST) if (folder / name).exists()]
+    held = held_by(folder)
     if held and not resume:
         raise FileExistsError(
             f"{folder}: holds a run already ({', '.join(held)}); continue it with --resume, or name another --out"
         )
-    parameters = None if start is None else earlier_parameters(start, plan)
+    if RECORD in held:
+        check_format(folder / RECORD)
+    begun = (folder / LAST).exists()
+    earlier = None if start is None or begun else earlier_parameters(start)
+    parameters = None if begun else starting_parameters(plan.setup, plan.starts, earlier)
     folder.mkdir(parents=True, exist_ok=True)
-    engine = plan.setup.engine
-    record = plan.record | {"environment": environment(device) | {"threads": engine.threads}}
-    if not (folder / LAST).exists():
-        write_atomically(folder / RECORD, (json.dumps(record, indent=2) + "\n").encode())
-    tell(summary(plan))
-    return train(plan.setup, folder, configuration=plan.identity, start=parameters, resume=resume, progress=progress)
+    with alone_in(folder):
+        if not begun or RECORD not in held:
+            threads = {"threads": plan.setup.engine.threads}
+            record = {"format": RECORD_FORMAT} | plan.record | {"environment": environment(device) | threads}
+            write_atomically(folder / RECORD, (json.dumps(record, indent=2) + "\n").encode())
+        tell(summary(plan))
+        options: dict[str, Any] = {"start": parameters, "resume": resume, "progress": progress}
+        return train(plan.setup, folder, configuration=plan.identity, breaks=Breaks(stop, tell=tell), **options)
 
 
-def earlier_parameters(start: Path, plan: Plan) -> Params:
-    """Starting values from the best checkpoint of an earlier run's folder, or from a checkpoint file."""
-    path = start / BEST if start.is_dir() else start
-    setup = plan.setup
-    return start_from(load_checkpoint(path).params, setup.recipe, setup.seed, setup.dtype, setup.xp)
+def held_by(folder: Path) -> list[str]:
+    """The files of a run that a folder holds."""
+    return [name for name in (RECORD, METRICS, LAST, PARTIAL) if (folder / name).exists()]
+
+
+def continuation(run: Run) -> str:
+    """Where a run that was stopped stands; "" if it was not."""
+    if run.paused is None:
+        return ""
+    epoch, step, steps = run.paused
+    where = f"in epoch {epoch} after {step} of {steps} steps" if step else f"after epoch {epoch - 1}"
+    return f"stopped {where}; to continue, give the same command with --resume"
+
+
+def earlier_parameters(start: Path) -> Params:
+    """The parameters of the best checkpoint of an earlier run's folder, or of a checkpoint file."""
+    return load_checkpoint(start / BEST if start.is_dir() else start).params
 
 
 def summary(plan: Plan) -> str:
@@ -63,4 +86,5 @@ def summary(plan: Plan) -> str:
         f"data: {sizes}\n"
         f"{record['weights']:,} weights, {record['n_terms']:,} likelihood terms: "
         f"{record['weights_per_term']:.3g} weights a term; epochs: {plan.setup.options.epochs}"
+        + "".join(f"\n  differs: {sentence}" for sentence in record["deviations"])
     )

@@ -1,7 +1,8 @@
 """Checkpoints: one safetensors file each, written to a new file and renamed, so that a stored one is never lost.
 
-Tensors: "param/NAME", "adam_m/NAME", "adam_v/NAME". Metadata (strings): format, epoch, step, configuration, and digest,
-by which a damaged file is told from a whole one.
+Tensors: "param/NAME", "adam_m/NAME", "adam_v/NAME", and within an epoch "carried/LAYER.h" and "carried/LAYER.c".
+Metadata (strings): format, refimpl (the version that wrote it; absent before 0.2), epoch, step, configuration, within
+(only within an epoch), and digest, by which a damaged file is told from a whole one.
 """
 
 import contextlib
@@ -17,10 +18,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from refimpl import __version__
 from refimpl.arrays import Array, to_host
 
 FORMAT = "refimpl-checkpoint/1"
-KINDS = ("param", "adam_m", "adam_v")
+KINDS = ("param", "adam_m", "adam_v", "carried")
+OLDER = "an older version"
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -31,6 +34,9 @@ class Checkpoint(NamedTuple):
     epoch: int  # epochs finished
     step: int  # Adam steps done
     configuration: str  # JSON of the run's recipe and options: a checkpoint of another run is refused
+    carried: dict[str, Array] = {}  # noqa: RUF012  h and c of a stateful model, within an epoch
+    within: str = ""  # JSON of how far the epoch after ``epoch`` has come; "": that epoch has not begun
+    version: str = __version__  # of refimpl, which wrote it
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -55,17 +61,21 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint. Errors: OSError as ``write_atomically``."""
+    groups = (*checkpoint[:3], checkpoint.carried)
     tensors = {
         f"{kind}/{name}": to_host(array).copy(order="C")
-        for kind, arrays in zip(KINDS, checkpoint[:3], strict=True)
+        for kind, arrays in zip(KINDS, groups, strict=True)
         for name, array in arrays.items()
     }
     metadata = {
         "format": FORMAT,
+        "refimpl": checkpoint.version,
         "epoch": str(checkpoint.epoch),
         "step": str(checkpoint.step),
         "configuration": checkpoint.configuration,
     }
+    if checkpoint.within:
+        metadata["within"] = checkpoint.within
     write_atomically(path, save(tensors, metadata | {"digest": _digest(tensors, metadata)}))
 
 
@@ -87,15 +97,22 @@ def load_checkpoint(path: Path, to_device: Callable[[Array], Array] = lambda arr
         raise ValueError(f"{path}: damaged, or no safetensors file ({error}); use another checkpoint") from error
     if metadata.get("format") != FORMAT:
         found = metadata.get("format")
-        raise ValueError(f"{path}: expected format {FORMAT!r}, got {found!r}; not a checkpoint of refimpl, use another")
+        remedy = "not a checkpoint of refimpl, use another"
+        if str(found).startswith("refimpl-checkpoint/"):
+            writer = metadata.get("refimpl", "another version")
+            remedy = f"written by refimpl {writer}, and this is refimpl {__version__}; use that version"
+        raise ValueError(f"{path}: expected format {FORMAT!r}, got {found!r}; {remedy}")
     if metadata.pop("digest", None) != _digest(tensors, metadata):
         raise ValueError(f"{path}: damaged (its contents are not those that were written); use another checkpoint")
     parts: dict[str, dict[str, Array]] = {kind: {} for kind in KINDS}
     for key, array in tensors.items():
         kind, _, name = key.partition("/")
         parts[kind][name] = to_device(array)
-    params, m, v = parts.values()
-    return Checkpoint(params, m, v, int(metadata["epoch"]), int(metadata["step"]), metadata["configuration"])
+    params, m, v, carried = parts.values()
+    epoch, step, version = int(metadata["epoch"]), int(metadata["step"]), metadata.get("refimpl", OLDER)
+    return Checkpoint(
+        params, m, v, epoch, step, metadata["configuration"], carried, metadata.get("within", ""), version
+    )
 
 
 def _digest(tensors: dict[str, Array], metadata: dict[str, str]) -> str:

@@ -3,16 +3,19 @@
 import math
 from typing import Any
 
-from refimpl.arrays import to_host
+from refimpl.arrays import array_module, to_host
 from refimpl.compression.counting import count
 from refimpl.models.parameters import Params, matrices
 from refimpl.models.recipe import Recipe
 from refimpl.training.elbo import kl_divergence
 from refimpl.training.engine import REFERENCE, Engine
+from refimpl.training.environment import peak_memory
 from refimpl.training.evaluate import evaluate
 from refimpl.training.problem import Problem, has_split, is_better, n_terms
 
 Row = dict[str, Any]
+
+OF_THE_MACHINE = ("seconds", "peak_mib", "device_peak_mib")  # what is not the same when a run is repeated
 
 
 def metrics_row(
@@ -63,6 +66,7 @@ def metrics_row(
         "neurons": [sum(kept[i] for kept in propagated.neurons.values()) for i in range(2)],
         "gates": [sum(kept[i] for kept in propagated.gates.values()) for i in range(2)],
         "seconds": round(seconds, 3),
+        **peak_memory(array_module(*params.values())),
     }
 
 

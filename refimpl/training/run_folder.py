@@ -1,30 +1,55 @@
-"""A run's folder: metrics.jsonl, last.safetensors, best.safetensors.
+"""A run's folder: metrics.jsonl, last.safetensors, best.safetensors, and within an epoch partial.safetensors.
 
-The rows of an epoch are written before its checkpoint: a kill in between costs the epoch and nothing else, because
-resuming cuts the rows back to the checkpoint.
+The rows of an epoch are written before its checkpoint: a kill in between costs at most the epoch and nothing else,
+because resuming cuts the rows back to the checkpoint.
 """
 
 import json
 from pathlib import Path
 from types import ModuleType
 
+from refimpl import __version__
 from refimpl.models.parameters import Params, check_params
 from refimpl.models.recipe import Recipe
 from refimpl.training.adam import AdamState
 from refimpl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, write_atomically
+from refimpl.training.identity import differences
 from refimpl.training.metrics import Row
+from refimpl.training.partial import PARTIAL
 
-METRICS, LAST, BEST = "metrics.jsonl", "last.safetensors", "best.safetensors"
+RECORD, METRICS, LAST, BEST = "run.json", "metrics.jsonl", "last.safetensors", "best.safetensors"
+RECORD_FORMAT = 1  # of run.json; records without a number are older, and are read
 
 
 def store(folder: Path, rows: list[Row], params: Params, adam: AdamState, configuration: str, *, best: bool) -> None:
-    """Write the rows, then the checkpoints of the last row's epoch. Errors: OSError; what was stored before stays."""
+    """Write the rows, then the checkpoints of the last row's epoch; what was stored within that epoch goes.
+
+    Errors: OSError; what was stored before stays.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / METRICS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode())
     checkpoint = Checkpoint(params, adam.m, adam.v, rows[-1]["epoch"], adam.step, configuration)
     if best:
         save_checkpoint(folder / BEST, checkpoint._replace(m={}, v={}))
     save_checkpoint(folder / LAST, checkpoint)
+    (folder / PARTIAL).unlink(missing_ok=True)
+
+
+def check_format(path: Path) -> None:
+    """Errors: ValueError if a record (run.json) is damaged, or of a later format, with the version that wrote it."""
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except ValueError as error:  # of JSON or of UTF-8
+        raise ValueError(f"{path}: expected a JSON object ({error}); start the run anew") from error
+    if not isinstance(record, dict):
+        raise ValueError(f"{path}: expected a JSON object, got {type(record).__name__}; start the run anew")
+    found = record.get("format", 0)
+    if not isinstance(found, int) or found > RECORD_FORMAT:
+        writer = record.get("environment", {}).get("versions", {}).get("refimpl", "an unknown version")
+        raise ValueError(
+            f"{path}: format {found!r}, written by refimpl {writer}; this is refimpl {__version__}, "
+            f"which reads formats up to {RECORD_FORMAT}; use that version"
+        )
 
 
 def read_rows(folder: Path) -> list[Row]:
@@ -41,6 +66,14 @@ def read_rows(folder: Path) -> list[Row]:
     return rows
 
 
+def last_row(folder: Path) -> Row | None:
+    """The last row that is stored, or None if there is none that can be read."""
+    try:
+        return read_rows(folder)[-1]
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def restore(folder: Path, recipe: Recipe, configuration: str, xp: ModuleType) -> tuple[Params, AdamState, list[Row]]:
     """Parameters, optimiser and rows at the last checkpoint.
 
@@ -49,9 +82,11 @@ def restore(folder: Path, recipe: Recipe, configuration: str, xp: ModuleType) ->
     """
     path = folder / LAST
     checkpoint = load_checkpoint(path, xp.asarray)
-    if checkpoint.configuration != configuration:
+    other = differences(checkpoint.configuration, configuration)
+    if other:
         raise ValueError(
-            f"{path}: written by a run of another configuration; resume with that run's options, or choose a new --out"
+            f"{path}: written by a run of another configuration, by refimpl {checkpoint.version}; {'; '.join(other)}; "
+            "resume with that run's options, or choose a new --out"
         )
     check_params(checkpoint.params, recipe)
     if not checkpoint.params.keys() == checkpoint.m.keys() == checkpoint.v.keys():

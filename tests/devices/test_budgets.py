@@ -27,7 +27,7 @@ from refimpl.training.adam import adam_init
 from refimpl.training.batches import Batch
 from refimpl.training.device_engine import device_engine
 from refimpl.training.engine import REFERENCE
-from refimpl.training.loop import State, train_step
+from refimpl.training.epoch import State, train_step
 from tests.training import tiny
 
 BUDGETS = tomllib.loads(Path(__file__).with_name("budgets.toml").read_text("utf-8"))

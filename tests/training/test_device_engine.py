@@ -10,7 +10,7 @@ import strict_cupy as xp
 from refimpl.training.adam import adam_init
 from refimpl.training.device_engine import add_kl, device_engine
 from refimpl.training.elbo import Loss
-from refimpl.training.loop import State, train_step
+from refimpl.training.epoch import State, train_step
 from refimpl.training.problem import epoch_batches
 from refimpl.tree import map_leaves
 from tests.fast.cuda.helpers import NEEDS_COMPILER, to_device, to_host

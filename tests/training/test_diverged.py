@@ -7,7 +7,7 @@ import pytest
 
 from refimpl.models.parameters import priors
 from refimpl.models.sample import draw_noise
-from refimpl.training import elbo, loop
+from refimpl.training import elbo, epoch
 from refimpl.training.adam import adam_init, adam_update
 from refimpl.training.checkpoint import load_checkpoint
 from refimpl.training.diverged import Diverged, first_bad_tensor, is_finite
@@ -87,9 +87,9 @@ def at_step(monkeypatch):
         return draw_noise(*args, step=step, **kwargs)
 
     def plant(place, change):
-        monkeypatch.setattr(loop, "draw_noise", noise)
+        monkeypatch.setattr(epoch, "draw_noise", noise)
         monkeypatch.setattr(
-            loop, "elbo_step", lambda *a, **k: (change if current == [place] else lambda s: s)(elbo_step(*a, **k))
+            epoch, "elbo_step", lambda *a, **k: (change if current == [place] else lambda s: s)(elbo_step(*a, **k))
         )
         return current
 
@@ -107,17 +107,17 @@ def test_a_gradient_that_becomes_nan_is_named_at_its_step(tmp_path, at_step, ste
     setup = tiny.setup("words", epochs=3)
     setup = setup._replace(problem=setup.problem._replace(length=1))
     at_step(step, bad_gradient)
-    epoch = 1 + step // 31
+    number = 1 + step // 31
     message = (
-        rf"diverged in epoch {epoch}, step {step + 1}: gradient of lstm2.b is the first tensor .*smaller learning rate"
+        rf"diverged in epoch {number}, step {step + 1}: gradient of lstm2.b is the first tensor .*smaller learning rate"
     )
     with pytest.raises(Diverged, match=message):
         train(setup, tmp_path)
     last = load_checkpoint(tmp_path / LAST)
-    assert (last.epoch, last.step) == (epoch - 1, 31 * (epoch - 1))
+    assert (last.epoch, last.step) == (number - 1, 31 * (number - 1))
     assert is_finite(*last.params.values(), *last.m.values(), *last.v.values())
-    assert load_checkpoint(tmp_path / BEST).epoch == epoch - 1
-    assert [json.loads(row)["epoch"] for row in (tmp_path / METRICS).read_text().splitlines()] == list(range(epoch))
+    assert load_checkpoint(tmp_path / BEST).epoch == number - 1
+    assert [json.loads(row)["epoch"] for row in (tmp_path / METRICS).read_text().splitlines()] == list(range(number))
 
 
 def test_logits_that_become_nan_are_named(tmp_path, monkeypatch, at_step):

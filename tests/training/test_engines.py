@@ -21,7 +21,8 @@ from refimpl.training.batches import Batch
 from refimpl.training.diverged import Diverged
 from refimpl.training.elbo import L2, elbo_step
 from refimpl.training.engines import make_engine
-from refimpl.training.loop import State, train, train_step
+from refimpl.training.epoch import State, train_step
+from refimpl.training.loop import train
 from refimpl.training.run_folder import METRICS
 from tests.fast.twins import BOUND, distance, drawer, ids
 from tests.training import tiny

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from refimpl.models.parameters import initialise
-from refimpl.training import engines, loop
+from refimpl.training import engines, epoch
 from refimpl.training.adam import adam_init
+from refimpl.training.diverged import Diverged
 from refimpl.training.engine import keep_copies
 from refimpl.training.engines import make_engine
-from refimpl.training.loop import READ_INTERVAL, State, train_epoch, train_step
+from refimpl.training.epoch import READ_INTERVAL, State, train_epoch, train_step
 from refimpl.training.problem import epoch_batches
 from tests.fast.twins import distance
 from tests.training import tiny
@@ -61,17 +62,17 @@ def test_what_is_kept_is_the_state_that_the_interval_began_with(name, monkeypatc
     for batch in batches[:READ_INTERVAL]:
         expected, _ = train_step(setup, expected, batch, 1)
 
-    def explain(_, state, interval, epoch):
-        given.append((state, len(interval), epoch))
-        raise StopIteration
+    def explain(_, state, interval, number):
+        given.append((state, len(interval), number))
+        raise Diverged
 
     answers = iter([True, False])
-    monkeypatch.setattr(loop, "is_finite", lambda *_: next(answers))
-    monkeypatch.setattr(loop, "_explain", explain)
-    with pytest.raises(StopIteration):
+    monkeypatch.setattr(epoch, "is_finite", lambda *_: next(answers))
+    monkeypatch.setattr(epoch, "_explain", explain)
+    with pytest.raises(Diverged):
         train_epoch(setup, fresh(setup), 1, lambda *_: None)
-    ((kept, count, epoch),) = given
-    assert (kept.adam.step, count, epoch) == (READ_INTERVAL, len(batches) - READ_INTERVAL, 1)
+    ((kept, count, number),) = given
+    assert (kept.adam.step, count, number) == (READ_INTERVAL, len(batches) - READ_INTERVAL, 1)
     assert (
         distance((expected.params, expected.adam[:2], expected.carried), (kept.params, kept.adam[:2], kept.carried))
         == 0.0

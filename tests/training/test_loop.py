@@ -11,13 +11,14 @@ from refimpl.data.labelled import Texts
 from refimpl.models.parameters import initialise
 from refimpl.models.recipe import Weight
 from refimpl.models.sample import draw_noise
-from refimpl.training import loop, metrics
+from refimpl.training import epoch, loop, metrics
 from refimpl.training.adam import AdamState, adam_init, adam_update
 from refimpl.training.checkpoint import load_checkpoint
 from refimpl.training.clipping import clip_by_global_norm
 from refimpl.training.elbo import L2, elbo_step, kl_divergence
+from refimpl.training.epoch import State, train_epoch, train_step
 from refimpl.training.evaluate import evaluate
-from refimpl.training.loop import State, train, train_epoch, train_step
+from refimpl.training.loop import train
 from refimpl.training.metrics import best_row, metrics_row, out_of_patience
 from refimpl.training.problem import epoch_batches, n_terms
 from refimpl.training.run_folder import BEST, LAST, METRICS, read_rows
@@ -42,6 +43,7 @@ KEYS = [
     "neurons",
     "gates",
     "seconds",
+    "peak_mib",
 ]
 
 
@@ -62,7 +64,7 @@ def strict_rows(folder):
 
 
 def without_seconds(rows):
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+    return [{key: value for key, value in row.items() if key not in metrics.OF_THE_MACHINE} for row in rows]
 
 
 # --- steps and epochs -------------------------------------------------------------------------------------------------
@@ -110,7 +112,7 @@ def test_noise_of_a_step_depends_on_seed_and_step_only(kind, monkeypatch):
     batch = next(epoch_batches(setup.problem, seed=4, epoch=1))
     given = []
     monkeypatch.setattr(
-        loop, "elbo_step", lambda p, drawn, *a, **k: [given.append(drawn), elbo_step(p, drawn, *a, **k)][1]
+        epoch, "elbo_step", lambda p, drawn, *a, **k: [given.append(drawn), elbo_step(p, drawn, *a, **k)][1]
     )
 
     def noise(step, seed=4, epoch=1, scale=1.0):

@@ -1,6 +1,7 @@
 """A run that was killed and resumed is the run that was not, bit for bit, wherever the kill came."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -11,9 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from refimpl import __version__
 from refimpl.training import loop
 from refimpl.training.checkpoint import load_checkpoint
 from refimpl.training.loop import Run, train
+from refimpl.training.metrics import OF_THE_MACHINE
 from refimpl.training.run_folder import BEST, LAST, METRICS, read_rows
 from tests.training import tiny
 
@@ -87,7 +90,7 @@ def assert_same_run(folder, expected):
             assert_same_arrays(a, b)
         assert ours[3:] == theirs[3:]
     ours, theirs = (
-        [{key: value for key, value in row.items() if key != "seconds"} for row in read_rows(path)]
+        [{key: value for key, value in row.items() if key not in OF_THE_MACHINE} for row in read_rows(path)]
         for path in (folder, expected)
     )
     assert ours == theirs
@@ -206,8 +209,10 @@ def refused(folder, error, message, **changes):
 
 def test_another_configuration_is_refused_with_a_remedy(copy):
     before = files(copy)
-    for other in ("null", json.dumps({"seed": 5})):
-        with pytest.raises(ValueError, match=r"another configuration; resume with that run's options, or choose a new"):
+    remedy = "resume with that run's options, or choose a new"
+    for other, found in (("null", "seed: stored 4, asked (absent)"), ('{"seed": 5}', "seed: stored 4, asked 5")):
+        message = rf"another configuration, by refimpl {__version__}; .*{re.escape(found)}; {remedy}"
+        with pytest.raises(ValueError, match=message):
             train(setup_of("words"), copy, configuration=other, resume=True)
     assert files(copy) == before
 
@@ -254,7 +259,7 @@ def test_a_run_can_be_prolonged(copy, tmp_path):
 
 
 def test_a_finished_run_is_returned_as_it_is(copy, words, monkeypatch):
-    monkeypatch.setattr(loop, "train_epoch", None)
+    monkeypatch.setattr(loop, "intervals", None)
     before = files(copy)
     again = train(
         setup_of("words", epochs=1), copy, configuration=CONFIGURATION, resume=True, start={"not": np.ones(1)}

@@ -17,6 +17,7 @@ from tests.training import tiny
 RECIPE = tiny.recipe("characters")
 PARAMS = initialise(RECIPE, 1)
 ADAM = AdamState({k: v + 1.0 for k, v in PARAMS.items()}, {k: v + 2.0 for k, v in PARAMS.items()}, 30)
+HERE = '"here"'
 ROWS = [{"epoch": epoch, "nll": None if epoch == 0 else 1.0 / epoch, "valid": 2.0} for epoch in range(4)]
 
 
@@ -24,8 +25,8 @@ ROWS = [{"epoch": epoch, "nll": None if epoch == 0 else 1.0 / epoch, "valid": 2.
 def folder(tmp_path):
     """Three epochs, the second one the best."""
     folder = tmp_path / "runs" / "one"
-    store(folder, ROWS[:3], PARAMS, ADAM._replace(step=20), "here", best=True)
-    store(folder, ROWS, PARAMS, ADAM, "here", best=False)
+    store(folder, ROWS[:3], PARAMS, ADAM._replace(step=20), HERE, best=True)
+    store(folder, ROWS, PARAMS, ADAM, HERE, best=False)
     return folder
 
 
@@ -35,7 +36,7 @@ def files(folder):
 
 def test_what_is_stored_is_restored(folder):
     assert files(folder).keys() == {METRICS, LAST, BEST}
-    params, adam, rows = restore(folder, RECIPE, "here", np)
+    params, adam, rows = restore(folder, RECIPE, HERE, np)
     assert rows == read_rows(folder) == ROWS
     assert adam.step == 30
     for found, expected in ((params, PARAMS), (adam.m, ADAM.m), (adam.v, ADAM.v)):
@@ -48,38 +49,40 @@ def test_what_is_stored_is_restored(folder):
 def test_rows_are_written_first_and_the_checkpoint_to_resume_from_last(tmp_path, monkeypatch):
     replace, written = Path.replace, []
     monkeypatch.setattr(Path, "replace", lambda self, to: [written.append(to.name), replace(self, to)][1])
-    store(tmp_path, ROWS, PARAMS, ADAM, "here", best=True)
+    store(tmp_path, ROWS, PARAMS, ADAM, HERE, best=True)
     assert written == [METRICS, BEST, LAST]
 
 
 def test_rows_after_the_checkpoint_are_cut(folder):
-    store(folder, ROWS[:3], PARAMS, ADAM, "here", best=False)
+    store(folder, ROWS[:3], PARAMS, ADAM, HERE, best=False)
     (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    assert restore(folder, RECIPE, "here", np)[2] == ROWS[:3]
+    assert restore(folder, RECIPE, HERE, np)[2] == ROWS[:3]
 
 
 def test_rows_that_end_before_the_checkpoint_are_refused(folder):
     for rows in (ROWS[:3], []):
         (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in rows))
         with pytest.raises(ValueError, match=r"metrics.jsonl ends before the checkpoint of epoch 3; start anew"):
-            restore(folder, RECIPE, "here", np)
+            restore(folder, RECIPE, HERE, np)
 
 
 def test_another_configuration_is_refused(folder):
     before = files(folder)
-    with pytest.raises(ValueError, match=rf"^{folder / LAST}: written by a run of another configuration; resume with"):
-        restore(folder, RECIPE, "there", np)
+    with pytest.raises(
+        ValueError, match=rf"^{folder / LAST}: written by a run of another configuration, by refimpl .*; resume with"
+    ):
+        restore(folder, RECIPE, '"there"', np)
     assert files(folder) == before
 
 
 def test_another_model_and_a_checkpoint_without_optimiser_are_refused(folder):
     with pytest.raises(ValueError, match=r"^lstm.W_x.mu: expected shape"):
-        restore(folder, RECIPE._replace(vocabulary=6), "here", np)
+        restore(folder, RECIPE._replace(vocabulary=6), HERE, np)
     (folder / BEST).replace(folder / LAST)
     with pytest.raises(
         ValueError, match=rf"^{folder / LAST}: has no optimiser state .*best.safetensors.*start the run"
     ):
-        restore(folder, RECIPE, "here", np)
+        restore(folder, RECIPE, HERE, np)
 
 
 def test_a_checkpoint_that_is_not_finite_is_refused(folder):
@@ -87,7 +90,7 @@ def test_a_checkpoint_that_is_not_finite_is_refused(folder):
     bad = PARAMS | {"output.b": np.full_like(PARAMS["output.b"], np.nan)}
     save_checkpoint(folder / LAST, load_checkpoint(folder / LAST)._replace(params=bad))
     with pytest.raises(ValueError, match=r"^output.b: expected finite values"):
-        restore(folder, RECIPE, "here", np)
+        restore(folder, RECIPE, HERE, np)
 
 
 @pytest.mark.parametrize(
@@ -110,14 +113,14 @@ def test_damaged_rows_are_refused(folder, content):
 def test_missing_rows_are_said(folder):
     (folder / METRICS).unlink()
     with pytest.raises(FileNotFoundError, match=rf"^{folder / METRICS}: no metrics there; name a run folder"):
-        restore(folder, RECIPE, "here", np)
+        restore(folder, RECIPE, HERE, np)
 
 
 def test_a_row_that_is_no_json_is_not_written(folder):
     before = files(folder)
     for bad in (np.nan, np.inf):
         with pytest.raises(ValueError, match="not JSON compliant"):
-            store(folder, [*ROWS, {"epoch": 4, "valid": bad}], PARAMS, ADAM, "here", best=True)
+            store(folder, [*ROWS, {"epoch": 4, "valid": bad}], PARAMS, ADAM, HERE, best=True)
     assert files(folder) == before
 
 
@@ -136,8 +139,8 @@ def test_a_full_disk_leaves_a_run_that_can_be_resumed(folder, monkeypatch, at):
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(OSError, match=r"free some space; what was stored before is whole"):
-            store(folder, [*ROWS, row], PARAMS, ADAM._replace(step=40), "here", best=True)
+            store(folder, [*ROWS, row], PARAMS, ADAM._replace(step=40), HERE, best=True)
     assert files(folder).keys() == {METRICS, LAST, BEST}
     assert load_checkpoint(folder / BEST).step == (40 if at == 3 else 20)
-    _, adam, rows = restore(folder, RECIPE, "here", np)
+    _, adam, rows = restore(folder, RECIPE, HERE, np)
     assert (adam.step, rows) == (30, ROWS)

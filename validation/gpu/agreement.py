@@ -19,7 +19,7 @@ from refimpl.noise import Draw
 from refimpl.training.adam import adam_init
 from refimpl.training.batches import Batch
 from refimpl.training.engines import make_engine
-from refimpl.training.loop import State, train_step
+from refimpl.training.epoch import State, train_step
 from refimpl.training.problem import epoch_batches
 from refimpl.training.setup import Setup
 from tests.training import tiny

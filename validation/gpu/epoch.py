@@ -13,7 +13,7 @@ from refimpl.models.parameters import initialise
 from refimpl.noise import Draw
 from refimpl.training.adam import adam_init
 from refimpl.training.engines import make_engine
-from refimpl.training.loop import State, train_epoch
+from refimpl.training.epoch import State, train_epoch
 from refimpl.training.problem import steps_per_epoch
 from refimpl.training.setup import Setup
 from validation.gpu.device import Context, synchronise

@@ -18,7 +18,7 @@ from refimpl.benchmarks.traits import Workload
 from refimpl.benchmarks.workloads import describe, find_workloads, first_noise, make_batch, make_params, setup_of
 from refimpl.training.adam import adam_init
 from refimpl.training.engines import make_engine
-from refimpl.training.loop import State, train_step
+from refimpl.training.epoch import State, train_step
 from validation.gpu.device import Context, free_memory, peak_reserved_mb, synchronise, to_device
 from validation.gpu.findings import ABSENT, FAILED, NOTE, OK, Findings, Row
 

@@ -1,0 +1,91 @@
+"""``refimpl reproduce`` for several runs at once, and its ``--list``."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from refimpl.experiments.cost import listed
+from refimpl.experiments.many import run_many
+from refimpl.experiments.many_executors import EXECUTORS, open_executor, share
+from refimpl.experiments.many_jobs import Outcome, check_new, grid_jobs, table_jobs
+from refimpl.experiments.run_stop import stoppable
+from refimpl.report.html import write_report
+from refimpl.report.progress import Board, outcome_table
+from refimpl.report.recipe_list import list_rows, list_table
+from refimpl.report.run_report import run_report
+from refimpl.tree import as_plain
+
+FAILED, INTERRUPTED = 1, 130
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options for several runs."""
+    add = parser.add_argument
+    add("--executor", default="processes", metavar="NAME", help=f"for several runs: {EXECUTORS} (processes)")
+    add("--workers", type=int, metavar="N", help="runs at once (as many as there are processors)")
+
+
+def call(parsed: argparse.Namespace, plan: dict[str, Any]) -> int:
+    """Make the runs, write a report of each one that is done, print what became of them."""
+    top, seeds = parsed.out or Path("runs"), parsed.seeds or [parsed.seed]
+    if parsed.start is not None:
+        raise ValueError("--start: expected with one run; the rows of a table say themselves what they start from")
+    if parsed.table is not None:
+        if parsed.config is not None:
+            raise ValueError("--config: the rows of a table say their own; choose one with --row")
+        jobs = table_jobs(parsed.table, parsed.row, seeds, top, parsed.device, plan)
+    else:
+        configurations = parsed.config.split(",") if parsed.config else [None]
+        jobs = grid_jobs(parsed.experiment, configurations, seeds, top, parsed.device, plan)
+    workers, threads = share(parsed.executor, parsed.workers, len(jobs))
+    if parsed.threads is None:
+        jobs = [job._replace(plan=job.plan | {"threads": threads}) for job in jobs]
+    if not parsed.resume:
+        check_new(jobs)
+    going = top / f".going-{os.getpid()}"
+    with stoppable(parsed.minutes, _tell) as stop, open_executor(parsed.executor, workers) as executor:
+        options: dict[str, Any] = {"at_once": workers, "stop": stop, "watch": Board(sys.stderr), "ended": _report}
+        outcomes = run_many(jobs, executor, going, **options)
+    if parsed.json:
+        print("\n".join(json.dumps(as_plain(outcome)) for outcome in outcomes))
+    else:
+        print(outcome_table(outcomes))
+    return _exit_code(outcomes, stop.interrupted)
+
+
+def _exit_code(outcomes: list[Outcome], interrupted: bool) -> int:
+    if any(outcome.state != "done" for outcome in outcomes):
+        _tell("to continue what is unfinished, give the same command with --resume")
+        if interrupted:
+            return INTERRUPTED
+    return FAILED if any(outcome.state == "failed" for outcome in outcomes) else 0
+
+
+def _report(outcome: Outcome) -> None:
+    """A report that cannot be written is no reason to lose the runs."""
+    if outcome.state == "done":
+        try:
+            write_report(Path(outcome.folder) / "report.html", run_report(outcome.folder))
+        except (OSError, ValueError) as error:
+            _tell(f"{outcome.label}: no report: {error}")
+
+
+def print_list(preset: str, threads: int | None, as_json: bool) -> int:
+    """Every recipe with the paper's figures and the time that it takes here."""
+
+    def tell(kind: str, number: int, count: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\rtiming {number}/{count}: {kind}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    rows = listed(preset, threads=threads, tell=tell)
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    print(json.dumps(list_rows(rows, preset), indent=2) if as_json else list_table(rows, preset))
+    return 0
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,129 @@
+"""Executors by name: processes of this machine, threads, a Dask cluster, MPI, or anybody's own."""
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, TypeVar
+
+from refimpl.training.engines import available_processors
+
+T = TypeVar("T")
+EXECUTORS = "processes, threads, dask, dask:ADDRESS, mpi, or MODULE:CALLABLE that gives an Executor"
+LOCAL = ("processes", "threads", "dask")  # they share the processors of this machine
+
+
+class ProcessPerRun(Executor):
+    """Each call in a process of its own, so many at once.
+
+    One that dies takes no other with it and can be named, and its peak of memory is its own.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.threads = ThreadPoolExecutor(workers, thread_name_prefix="run")
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """A thread waits for the process."""
+        return self.threads.submit(_in_a_process, fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """As of any executor."""
+        self.threads.shutdown(wait, cancel_futures=cancel_futures)
+
+
+def _in_a_process(fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    context = multiprocessing.get_context("spawn")  # threads and BLAS do not survive a fork
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_leave_ctrl_c_to_the_parent) as pool:
+        return pool.submit(fn, *args, **kwargs).result()
+
+
+def _leave_ctrl_c_to_the_parent() -> None:
+    """A terminal sends it to all; the parent tells the runs to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def share(executor: str, workers: int | None, jobs: int) -> tuple[int, int | None]:
+    """How many runs at once, and the threads of each: its share of this machine.
+
+    Where it is not this machine that computes: all that the executor takes, and None.
+    Errors: ValueError if workers is below 1.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers: expected at least 1, got {workers}")
+    if executor not in LOCAL:
+        return workers or jobs, None
+    processors = available_processors()
+    count = min(workers or processors, jobs)
+    return count, max(1, processors // count)
+
+
+@contextmanager
+def open_executor(name: str, workers: int) -> Iterator[Executor]:
+    """The executor of that name, closed at the end; after an error or Ctrl-C nothing is waited for.
+
+    Errors: ValueError on an unknown name, or with the package that is missing.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "dask":
+        with _dask(rest, workers) as executor:
+            yield executor
+        return
+    executor = _make(name, kind, rest, workers)
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        if isinstance(executor, ProcessPerRun):
+            for process in multiprocessing.active_children():
+                process.terminate()
+        raise
+    executor.shutdown()
+
+
+def _make(name: str, kind: str, rest: str, workers: int) -> Executor:
+    if name == "processes":
+        return ProcessPerRun(workers)
+    if name == "threads":
+        return ThreadPoolExecutor(workers)
+    if name == "mpi":
+        made = _imported("mpi4py.futures", "mpi4py").MPIPoolExecutor(workers)
+    elif rest:
+        made = _own(kind, rest)
+    else:
+        raise ValueError(f"executor: expected {EXECUTORS}; got {name!r}")
+    if not isinstance(made, Executor):
+        raise ValueError(f"executor: {name} gives a {type(made).__name__}, not a concurrent.futures.Executor")
+    return made
+
+
+def _own(module: str, name: str) -> Any:
+    """What MODULE:CALLABLE gives."""
+    function = getattr(_imported(module, module), name, None)
+    if not callable(function):
+        raise ValueError(f"executor: module {module} has no function {name!r} that gives an Executor")
+    return function()
+
+
+@contextmanager
+def _dask(address: str, workers: int) -> Iterator[Executor]:
+    """A cluster by its address, or one of this machine with a process a worker."""
+    distributed = _imported("distributed", "distributed")
+    cluster: Any = address or distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+    client = distributed.Client(cluster)
+    if not address:
+        client.run(_leave_ctrl_c_to_the_parent)
+    try:
+        yield client.get_executor(retries=0)
+    finally:
+        client.close()
+        if not address:
+            cluster.close()
+
+
+def _imported(module: str, package: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ValueError(f"executor: {module} cannot be imported ({error}); install {package}") from error

@@ -1,0 +1,162 @@
+"""Runs to be made together, as plain data: every configuration with every seed, or the rows of a paper's table."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from refimpl.arrays import check_choice
+from refimpl.experiments.paper_tables import TABLES, Row
+from refimpl.experiments.plan import find_experiment
+from refimpl.experiments.run import held_by
+from refimpl.experiments.starts import NO_STARTS
+from refimpl.training.identity import differences
+from refimpl.training.metrics import best_row, out_of_patience
+from refimpl.training.run_folder import LAST, METRICS, RECORD, read_rows
+from refimpl.training.setup import Options
+from refimpl.tree import as_plain
+
+STATES = ("done", "stopped", "failed", "not begun")
+KNOWN = (  # what of a record does not need the data
+    "experiment", "configuration", "preset", "seed", "dtype", "engine", "start", "output_log_sigma", "word_vectors",
+)  # fmt: skip
+
+
+class Job(NamedTuple):
+    """One run. plan: what ``make_plan`` takes, but for the module of arrays and the start."""
+
+    label: str
+    folder: str
+    plan: dict[str, Any]
+    device: str = "cpu"
+    start: str | None = None  # folder of the run from whose best epoch this one starts
+    going: str | None = None  # a file that is there as long as the runs may go on
+
+
+class Outcome(NamedTuple):
+    """What became of a run. state: one of STATES; why: what failed, or where it stands; row: its last one."""
+
+    label: str
+    folder: str
+    state: str
+    why: str = ""
+    best_epoch: int | None = None
+    row: dict[str, Any] | None = None
+
+
+def grid_jobs(
+    name: str, configurations: Sequence[str | None], seeds: Sequence[int], top: Path, device: str, plan: dict[str, Any]
+) -> list[Job]:
+    """Every configuration (None: the experiment's own) with every seed; plan: the other arguments of ``make_plan``."""
+    default = find_experiment(name, plan.get("model")).default
+    jobs = []
+    for configuration in [code or default for code in configurations]:
+        arguments = plan | {"name": name, "configuration": configuration}
+        jobs += [_job(f"{Path(name).name}-{configuration}", arguments, seed, top, device) for seed in seeds]
+    return jobs
+
+
+def table_jobs(
+    table: str, label: str | None, seeds: Sequence[int], top: Path, device: str, plan: dict[str, Any]
+) -> list[Job]:
+    """The rows of a table (or one of them) with every seed; the runs that others start from come first.
+
+    Errors: ValueError that lists the tables, or the rows of this one.
+    """
+    check_choice("table", table, tuple(TABLES))
+    rows = TABLES[table].rows
+    if label is not None:
+        check_choice("row", label, tuple(row.label for row in rows))
+        rows = tuple(row for row in rows if row.label == label)
+    earlier: dict[str, Job] = {}
+    jobs: dict[str, Job] = {}  # by folder: two rows may be of one run
+    for row in rows:
+        arguments = plan | {"name": row.experiment, "configuration": row.configuration}
+        for seed in seeds:
+            job = _job(row.name, arguments, seed, top, device)
+            if row.start is not None:
+                first = _earlier(row, plan, seed, top, device)
+                earlier[first.folder] = first
+                job = job._replace(start=first.folder)
+            jobs[job.folder] = job
+    return list((earlier | jobs).values())
+
+
+def _earlier(row: Row, plan: dict[str, Any], seed: int, top: Path, device: str) -> Job:
+    """The run that a row's run starts from."""
+    assert row.start is not None
+    epochs, name = start_epochs(row, plan["preset"]), f"{row.experiment}-{row.start[0]}"
+    arguments = plan | {"name": row.experiment, "configuration": row.start[0]}
+    arguments.pop("starts", None)
+    if plan["preset"] == "paper":  # not the run of the row without dropout, or with VBD, which is longer
+        arguments["overrides"] = plan.get("overrides", {}) | {"epochs": epochs}
+        name = f"{name}-{epochs}-epochs"
+    return _job(name, arguments, seed, top, device)
+
+
+def start_epochs(row: Row, preset: str) -> int:
+    """Epochs of the run from whose best epoch a row starts.
+
+    At ``paper`` those that the paper gives, which it chose by validation; elsewhere the whole run of that row.
+    """
+    assert row.start is not None
+    presets = find_experiment(row.experiment, None).presets
+    check_choice("preset", preset, tuple(presets))
+    return row.start[1] if preset == "paper" else presets[preset].options.epochs
+
+
+def _job(label: str, plan: dict[str, Any], seed: int, top: Path, device: str) -> Job:
+    folder = top / f"{label}-{plan['preset']}-{seed}"
+    return Job(f"{label}, seed {seed}", str(folder), plan | {"seed": seed}, device)
+
+
+def options_of(job: Job) -> Options:
+    """The training options of a job, as far as they are known without its data."""
+    presets = find_experiment(job.plan["name"], job.plan.get("model")).presets
+    check_choice("preset", job.plan["preset"], tuple(presets))
+    return presets[job.plan["preset"]].options._replace(**job.plan.get("overrides", {}))
+
+
+def check_new(jobs: Sequence[Job]) -> None:
+    """Errors: FileExistsError with the folders that hold a run already."""
+    held = [job.folder for job in jobs if held_by(Path(job.folder))]
+    if held:
+        raise FileExistsError(
+            f"{', '.join(held)}: hold runs already; continue what is unfinished with --resume, or name another --out"
+        )
+
+
+def finished(job: Job) -> Outcome | None:
+    """The outcome of a run that has nothing left to do; None if it has, or if only its data can tell."""
+    folder = Path(job.folder)
+    if not all((folder / name).is_file() for name in (RECORD, METRICS, LAST)):
+        return None
+    try:
+        record, rows = json.loads((folder / RECORD).read_text("utf-8")), read_rows(folder)
+        training = {name: record["training"][name] for name in Options._fields if name in record["training"]}
+        stored = {name: record.get(name) for name in KNOWN} | {"training": training}
+        options = options_of(job)
+        ended = rows[-1]["epoch"] >= options.epochs or out_of_patience(rows, rows[-1]["metric"], options.patience)
+    except (ValueError, KeyError, TypeError, AttributeError):  # the run itself says what is wrong with it
+        return None
+    if not ended or differences(json.dumps(stored), json.dumps(_asked(job, options))):
+        return None
+    return outcome_of_rows(job, rows, "done", "finished before")
+
+
+def _asked(job: Job, options: Options) -> dict[str, Any]:
+    """What the record of the job's run says, without what needs its data."""
+    plan = {"dtype": "float32", "engine": "fast"} | job.plan
+    names = {name: plan.get(name) for name in KNOWN}
+    starts = plan.get("starts", NO_STARTS)
+    names["experiment"], names["start"] = Path(plan["name"]).name, Path(job.start).name if job.start else "random"
+    names["output_log_sigma"] = starts.output_log_sigma
+    names["word_vectors"] = None if starts.word_vectors is None else Path(starts.word_vectors).name
+    return names | {"training": as_plain(options)}
+
+
+def outcome_of_rows(job: Job, rows: list[dict[str, Any]], state: str, why: str) -> Outcome:
+    """An outcome with the last row and the best epoch."""
+    best = best_row(rows, rows[-1]["metric"]) if rows else None
+    best_epoch = None if best is None else best["epoch"]
+    return Outcome(job.label, job.folder, state, why, best_epoch, rows[-1] if rows else None)

@@ -1,0 +1,323 @@
+"""Several runs at once: any executor, one that fails, one whose process is killed, starts before what needs them."""
+
+import importlib.util
+import json
+import os
+import signal
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+
+from refimpl.experiments.many import NO_WORD, STANDING, run_job, run_many
+from refimpl.experiments.many_executors import ProcessPerRun, open_executor, share
+from refimpl.experiments.many_jobs import (
+    STATES,
+    Job,
+    check_new,
+    finished,
+    grid_jobs,
+    table_jobs,
+)
+from refimpl.experiments.paper_tables import TABLES
+from refimpl.experiments.plan import make_plan
+from refimpl.experiments.run import run_plan
+from refimpl.training.metrics import OF_THE_MACHINE
+from refimpl.training.run_folder import LAST, METRICS, read_rows
+
+PLAN = {"preset": "smoke", "overrides": {"epochs": 1}, "threads": 1}
+
+
+class Inline(Executor):
+    """Each call at once, in the caller's thread."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+def grid(top, configurations=("LCCL",), seeds=(0,), **changes):
+    return grid_jobs("planted-lm", configurations, seeds, top, "cpu", PLAN | changes)
+
+
+def made(jobs, executor, top, **options):
+    outcomes = run_many(jobs, executor, top / ".going", poll=0.05, **options)
+    assert not (top / ".going").exists()
+    assert [outcome.folder for outcome in outcomes] == [job.folder for job in jobs]
+    assert all(outcome.state in STATES for outcome in outcomes)
+    assert not list(top.glob(f"*/{STANDING}*"))
+    return outcomes
+
+
+def same_rows(a, b):
+    rows = [[{k: v for k, v in row.items() if k not in OF_THE_MACHINE} for row in read_rows(Path(f))] for f in (a, b)]
+    return rows[0] == rows[1]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The run as it is without any executor."""
+    folder = tmp_path_factory.mktemp("alone")
+    run_plan(make_plan("planted-lm", configuration="LCCL", **PLAN), folder)
+    return folder
+
+
+# --- what is to be made -----------------------------------------------------------------------------------------------
+
+
+def test_a_grid_is_every_configuration_with_every_seed(tmp_path):
+    jobs = grid(tmp_path, ("LCIL", None), (0, 7))
+    assert [Path(job.folder).name for job in jobs] == [
+        "planted-lm-LCIL-smoke-0",
+        "planted-lm-LCIL-smoke-7",
+        "planted-lm-LCCL-smoke-0",
+        "planted-lm-LCCL-smoke-7",
+    ]
+    assert [(job.plan["configuration"], job.plan["seed"]) for job in jobs[1:3]] == [("LCIL", 7), ("LCCL", 0)]
+    assert jobs[0].plan["overrides"] == {"epochs": 1}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_is_its_rows_and_the_runs_that_they_start_from_before_them(table, tmp_path):
+    jobs = table_jobs(table, None, (0, 1), tmp_path, "cpu", {"preset": "paper"})
+    places = {job.folder: place for place, job in enumerate(jobs)}
+    assert len(places) == len(jobs)
+    for row in TABLES[table].rows:
+        for seed in (0, 1):
+            place = places[str(tmp_path / f"{row.name}-paper-{seed}")]
+            job = jobs[place]
+            assert (job.plan["name"], job.plan["configuration"]) == (row.experiment, row.configuration)
+            if row.start is None:
+                assert job.start is None
+            else:
+                assert places[job.start] < place
+                first = jobs[places[job.start]]
+                assert (first.plan["configuration"], first.plan["overrides"]["epochs"]) == row.start
+                assert first.plan["seed"] == seed
+
+
+def test_elsewhere_than_at_paper_a_row_starts_from_the_whole_run_of_another_row(tmp_path):
+    first, second = table_jobs(
+        "workshop2017-sentiment", "SparseVD (VBD)", (3,), tmp_path, "cpu", {"preset": "smoke", "overrides": {}}
+    )
+    assert (first.plan["configuration"], first.plan["overrides"]) == ("vbd", {})
+    assert second.start == first.folder == str(tmp_path / "cornell-vbd-smoke-3")
+    assert second.plan["overrides"] == {}
+
+
+def test_unknown_tables_rows_and_presets_are_listed(tmp_path):
+    for arguments, message in (
+        (("emnlp", None), r"^table: expected one of 'emnlp2018-classification'"),
+        (("emnlp2018-generation", "Word"), r"^row: expected one of 'Char PTB, Original'.*got 'Word'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            table_jobs(*arguments, (0,), tmp_path, "cpu", {"preset": "paper"})
+    with pytest.raises(ValueError, match=r"^preset: expected one of .*got 'huge'"):
+        made(grid(tmp_path, preset="huge"), Inline(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_hold_runs_are_refused_unless_they_are_to_be_continued(tmp_path, alone):
+    jobs = grid(tmp_path, seeds=(0, 1))
+    check_new(jobs)
+    taken = [jobs[0]._replace(folder=str(alone)), jobs[1]]
+    with pytest.raises(FileExistsError, match=rf"^{alone}: hold runs already; continue .*--resume, or name another"):
+        check_new(taken)
+
+
+# --- what became of it ------------------------------------------------------------------------------------------------
+
+
+def test_one_that_fails_does_not_lose_the_others_and_resume_makes_the_rest(tmp_path, alone):
+    jobs = grid(tmp_path, ("LCCL", "LXCL", "LCIL"))
+    outcomes = made(jobs, Inline(), tmp_path)
+    assert [outcome.state for outcome in outcomes] == ["done", "failed", "done"]
+    assert outcomes[1].why.startswith("ValueError: letters: position 1")
+    assert (outcomes[0].row["epoch"], outcomes[0].best_epoch) == (1, 1)
+    assert same_rows(jobs[0].folder, alone)
+    before = {job.folder: (Path(job.folder) / LAST).stat().st_mtime_ns for job in (jobs[0], jobs[2])}
+    mended = [jobs[0], grid(tmp_path, ("LCRL",))[0], jobs[2]]
+    again = made(mended, Inline(), tmp_path)
+    assert [(outcome.state, outcome.why) for outcome in again] == [
+        ("done", "finished before"),
+        ("done", ""),
+        ("done", "finished before"),
+    ]
+    assert before == {folder: (Path(folder) / LAST).stat().st_mtime_ns for folder in before}
+
+
+def test_finished_is_what_the_same_options_have_nothing_left_of(tmp_path):
+    (job,) = grid(tmp_path)
+    assert finished(job) is None
+    run_job(job)
+    assert finished(job).state == "done"
+    for other in ({"epochs": 2}, {"epochs": 1, "learning_rate": 0.5}):
+        assert finished(job._replace(plan=job.plan | {"overrides": other})) is None
+    assert finished(job._replace(plan=job.plan | {"seed": 1})) is None
+    assert finished(job._replace(start="elsewhere")) is None
+    (Path(job.folder) / METRICS).write_text("{")
+    assert finished(job) is None
+
+
+def test_what_starts_from_another_run_waits_for_it_and_is_not_begun_without_it(tmp_path):
+    """Whatever the order of the jobs."""
+    first, second = grid(tmp_path, ("DCCD", "LCCL"))
+    jobs = [second._replace(start=first.folder), first]
+    ended = []
+    made(jobs, Inline(), tmp_path, ended=ended.append)
+    assert [(outcome.folder, outcome.state) for outcome in ended] == [(first.folder, "done"), (second.folder, "done")]
+    assert json.loads((Path(second.folder) / "run.json").read_text())["start"] == Path(first.folder).name
+    bad = grid(tmp_path, ("DXCD", "LCCL"), seeds=(1,))
+    outcomes = made([bad[1]._replace(start=bad[0].folder), bad[0]], Inline(), tmp_path)
+    assert [outcome.state for outcome in outcomes] == ["not begun", "failed"]
+    assert outcomes[0].why == "it starts from planted-lm-DXCD, seed 1: failed"
+
+
+def test_so_many_at_once(tmp_path):
+    """What the executor has not been given is not begun when the runs are stopped."""
+    given = []
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, fn, /, *args, **kwargs):
+            given.append(args[0].label)
+            return super().submit(fn, *args, **kwargs)
+
+    with Counting(4) as executor:
+        jobs = grid(tmp_path, seeds=range(4), overrides={"epochs": 500})
+        outcomes = made(jobs, executor, tmp_path, at_once=2, stop=lambda: (Path(jobs[0].folder) / STANDING).exists())
+    assert given == [job.label for job in jobs[:2]]
+    assert [outcome.state for outcome in outcomes][2:] == ["not begun"] * 2
+    assert outcomes[0].state == "stopped"
+
+
+def test_told_to_stop_they_store_what_they_have(tmp_path, alone):
+    jobs = grid(tmp_path, seeds=(0, 1))
+    seen = []
+
+    def watch(standings):
+        seen.extend(standings)
+
+    stopped = made(jobs, Inline(), tmp_path, stop=lambda: True, watch=watch)
+    assert [outcome.state for outcome in stopped] == ["done", "done"]  # Inline had made them before it was asked
+    with ThreadPoolExecutor(1) as executor:
+        more = grid(tmp_path, ("LCIL",), (0, 1), overrides={"epochs": 500})
+        outcomes = made(more, executor, tmp_path, stop=lambda: (Path(more[0].folder) / STANDING).exists())
+    assert [outcome.state for outcome in outcomes] == ["stopped", "not begun"]
+    assert outcomes[0].why.startswith("stopped ")
+    assert "--resume" in outcomes[0].why
+    rest = more[0]._replace(plan=more[0].plan | {"overrides": {"epochs": outcomes[0].row["epoch"] + 1}})
+    (outcome,) = made([rest], Inline(), tmp_path)
+    assert (outcome.state, outcome.row["epoch"]) == ("done", outcomes[0].row["epoch"] + 1)
+
+
+@pytest.mark.parametrize("breaks", [BrokenProcessPool("a process died"), TypeError("cannot pickle")])
+def test_what_an_executor_loses_is_named(tmp_path, breaks):
+    class Losing(Inline):
+        def __init__(self):
+            self.calls = 0
+
+        def submit(self, fn, /, *args, **kwargs):
+            self.calls += 1
+            if self.calls == 3:
+                raise BrokenProcessPool("takes no more")
+            if self.calls == 2:
+                future = Future()
+                future.set_exception(breaks)
+                return future
+            return super().submit(fn, *args, **kwargs)
+
+    outcomes = made(grid(tmp_path, seeds=(0, 1, 2)), Losing(), tmp_path)
+    assert [outcome.state for outcome in outcomes] == ["done", "failed", "not begun"]
+    assert outcomes[1].label == "planted-lm-LCCL, seed 1"
+    assert outcomes[1].why == (NO_WORD if isinstance(breaks, BrokenProcessPool) else "TypeError: cannot pickle")
+    assert "takes no more" in outcomes[2].why
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_a_killed_process_is_named_and_takes_no_other_with_it(tmp_path, alone):
+    """The killed one has trained for a while, and is continued afterwards."""
+    short, endless = grid(tmp_path)[0], grid(tmp_path, ("LCIL",), overrides={"epochs": 100_000})[0]
+    killed = []
+
+    def watch(standings):
+        told = Path(endless.folder) / STANDING
+        if not killed and standings[1].state == "done" and told.exists():
+            killed.append(json.loads(told.read_text())["pid"])
+            os.kill(killed[0], signal.SIGKILL)
+
+    with open_executor("processes", 2) as executor:
+        assert isinstance(executor, ProcessPerRun)
+        outcomes = made([endless, short], executor, tmp_path, watch=watch)
+    assert [outcome.state for outcome in outcomes] == ["failed", "done"]
+    assert (outcomes[0].label, outcomes[0].why) == ("planted-lm-LCIL, seed 0", NO_WORD)
+    assert killed[0] != os.getpid()
+    assert same_rows(short.folder, alone)
+    reached = outcomes[0].row["epoch"]
+    rest = endless._replace(plan=endless.plan | {"overrides": {"epochs": reached + 1}})
+    assert made([rest], Inline(), tmp_path)[0].row["epoch"] == reached + 1
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="distributed (Dask) is not installed")
+@pytest.mark.filterwarnings("default")  # of Dask and what it uses
+def test_a_local_dask_cluster(tmp_path, alone):
+    from distributed import LocalCluster
+
+    jobs = grid(tmp_path, ("LCCL", "LXCL", "LCIL"))
+    local = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with LocalCluster(**local) as cluster, open_executor(f"dask:{cluster.scheduler_address}", 1) as executor:
+        outcomes = made(jobs, executor, tmp_path)
+    assert [outcome.state for outcome in outcomes] == ["done", "failed", "done"]
+    assert same_rows(jobs[0].folder, alone)
+
+
+# --- executors --------------------------------------------------------------------------------------------------------
+
+
+def test_executors_by_name(monkeypatch, tmp_path):
+    (tmp_path / "their_cluster.py").write_text(
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def pool():\n    return ThreadPoolExecutor(1)\n"
+        "def number():\n    return 1\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("threads", "their_cluster:pool"):
+        with open_executor(name, 1) as executor:
+            assert executor.submit(len, "abc").result() == 3
+        with pytest.raises(RuntimeError):
+            executor.submit(len, "abc")
+    for name, message in (
+        ("slurm", r"^executor: expected processes, threads, dask.*got 'slurm'"),
+        ("their_cluster:number", r"gives a int, not a concurrent.futures.Executor"),
+        ("their_cluster:queue", r"module their_cluster has no function 'queue'"),
+        ("no_such_module:pool", r"no_such_module cannot be imported .*install no_such_module"),
+    ):
+        with pytest.raises(ValueError, match=message), open_executor(name, 1):
+            pass
+
+
+def test_ctrl_c_is_the_parents_alone():
+    with open_executor("processes", 1) as executor:
+        assert executor.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
+
+
+def test_shares(monkeypatch):
+    monkeypatch.setattr("refimpl.experiments.many_executors.available_processors", lambda: 8)
+    assert share("processes", None, 3) == (3, 2)
+    assert share("threads", None, 100) == (8, 1)
+    assert share("processes", 2, 100) == (2, 4)
+    assert share("dask:tcp://elsewhere:8786", None, 100) == (100, None)
+    assert share("mpi", 5, 100) == (5, None)
+    with pytest.raises(ValueError, match=r"^workers: expected at least 1, got 0"):
+        share("processes", 0, 3)
+
+
+def test_jobs_are_plain_data():
+    import pickle
+
+    job = Job("a", "b", {"name": "planted-lm"})
+    assert pickle.loads(pickle.dumps(job)) == job

@@ -1,0 +1,101 @@
+"""``refimpl reproduce`` for several runs and its list: what is refused, what is printed, exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from refimpl.cli import main, reproduce, reproduce_many
+from refimpl.experiments import cost
+from refimpl.experiments.cost import Cost
+
+RUNS = ["reproduce", "planted-lm", "--preset", "smoke", "--epochs", "1", "--executor", "threads", "--workers", "1"]
+
+
+@pytest.fixture(autouse=True)
+def no_figures(monkeypatch):
+    """They take longer than all the rest."""
+    for module in (reproduce, reproduce_many):
+        monkeypatch.setattr(module, "run_report", lambda folder: f"report of {folder}")
+
+
+def test_several_runs_a_table_and_exit_1_if_one_failed(tmp_path, capsys):
+    top = str(tmp_path / "runs")
+    assert main([*RUNS, "--config", "LCCL,LXCL", "--seeds", "0,3", "--out", top, "--json"]) == 1
+    printed = capsys.readouterr()
+    rows = [json.loads(line) for line in printed.out.splitlines()]
+    assert [(row["label"], row["state"]) for row in rows] == [
+        ("planted-lm-LCCL, seed 0", "done"),
+        ("planted-lm-LCCL, seed 3", "done"),
+        ("planted-lm-LXCL, seed 0", "failed"),
+        ("planted-lm-LXCL, seed 3", "failed"),
+    ]
+    assert rows[0].keys() == {"label", "folder", "state", "why", "best_epoch", "row"}
+    assert rows[0]["row"]["epoch"] == 1
+    for row in rows[:2]:
+        assert (Path(row["folder"]) / "report.html").read_text("utf-8") == f"report of {row['folder']}"
+    assert "give the same command with --resume" in printed.err
+    assert main([*RUNS, "--config", "LCCL", "--seeds", "0,3", "--out", top]) == 2
+    assert "hold runs already" in capsys.readouterr().err
+    assert main([*RUNS, "--config", "LCCL", "--seeds", "0,3", "--out", top, "--resume"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0].split()[:3] == ["run", "state", "epoch"]
+    assert printed.count("done") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["reproduce"], ["EXPERIMENT", "--table", "--list"]),
+        (["reproduce", "planted-lm", "--table", "workshop2018"], ["EXPERIMENT", "--table", "one of them"]),
+        (["reproduce", "--table", "emnlp"], ["table", "emnlp2018-generation", "'emnlp'"]),
+        (["reproduce", "--table", "emnlp2018-generation", "--row", "Word"], ["row", "Word PTB, SparseVD", "'Word'"]),
+        (["reproduce", "--table", "emnlp2018-generation", "--config", "LCCL"], ["--config", "--row"]),
+        (["reproduce", "planted-lm", "--row", "Word"], ["--row", "--table"]),
+        ([*RUNS, "--seeds", "0,1", "--start", "runs/a"], ["--start", "one run"]),
+        ([*RUNS, "--seeds", "0,x"], ["--seeds", "0,x"]),
+        ([*RUNS, "--seeds", "0,1", "--seed", "1"], ["--seed", "not allowed"]),
+        ([*RUNS, "--seeds", "0,1", "--executor", "slurm"], ["executor", "processes", "'slurm'"]),
+        ([*RUNS, "--seeds", "0,1", "--workers", "0"], ["workers", "at least 1"]),
+        ([*RUNS, "--evaluate-every", "0"], ["evaluate_every", "at least 1"]),
+        ([*RUNS, "--config", "LCCD", "--output-log-sigma", "nan"], ["output_log_sigma", "nan"]),
+        ([*RUNS, "--word-vectors", "texts"], ["word_vectors", "embedding"]),
+    ],
+    ids=lambda value: " ".join(value)[10:60] if isinstance(value, list) else None,
+)
+def test_bad_arguments(arguments, expected, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = main(arguments)
+    except SystemExit as stop:  # argparse
+        code = stop.code
+    message = capsys.readouterr().err
+    assert code == 2
+    for words in expected:
+        assert words in message
+    assert "Traceback" not in message
+
+
+def test_options_reach_the_run(tmp_path, capsys):
+    out = tmp_path / "run"
+    options = ["--evaluate-every", "2", "--output-log-sigma", "-1.5", "--epochs", "3", "--config", "LCCL"]
+    assert main([*RUNS[:4], *options, "--out", str(out), "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["valid"] is not None for row in rows] == [True, False, True, True]
+    record = json.loads((out / "run.json").read_text())
+    assert (record["output_log_sigma"], record["training"]["evaluate_every"]) == (-1.5, 2)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_list(capsys, monkeypatch, as_json):
+    made = Cost(step=1.0, steps_per_epoch=10, evaluation=0.0, timed=1, length=1)
+    monkeypatch.setattr(cost, "measure", lambda kind, preset, **_: made)
+    assert main(["reproduce", "--list", "--preset", "paper", *(["--json"] if as_json else [])]) == 0
+    printed = capsys.readouterr().out
+    if as_json:
+        record = json.loads(printed)
+        assert record["preset"] == "paper"
+        assert any(row["published"]["test"] == 109.2 for row in record["rows"])
+    else:
+        assert "measured now on this machine" in printed
+        assert "Word PTB, SparseVD" in printed
