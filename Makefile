@@ -7,6 +7,8 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 AUDIT_ARGS ?= --out build/audit $(addprefix --crosscheck ,$(wildcard build/crosscheck.json))
 GPU_ARGS ?=
+MINUTES ?= 9
+RUNS ?= build/gpu-runs
 MUTANTS ?=
 PIP_ARGS ?=
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -27,11 +29,11 @@ FAST_COMPILE := JAX_DISABLE_MOST_OPTIMIZATIONS=1
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help test audit book mutants crosscheck devices nvrtc gpu gpu-dry lint format clean
+.PHONY: help test audit book mutants crosscheck devices nvrtc gpu gpu-dry gpu-reproduce lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
-	    printf '  make %-10s %s\n' "$$name" "$$what"; done
+	    printf '  make %-13s %s\n' "$$name" "$$what"; done
 
 test: lint ## ruff, mypy --strict, the test suite, and the unit suite on devices (WORKERS=2, PYTEST_ARGS=...)
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
@@ -76,6 +78,14 @@ gpu: ## all that needs an NVIDIA GPU, record in validation/benchmarks (PYTHON=..
 
 gpu-dry: $(VENV)/.installed-test ## the same on the stand-in for CuPy, at tiny sizes, record in build/gpu (GPU_ARGS=...)
 	$(ONE_THREAD) $(BIN)/python -m validation.gpu --dry $(GPU_ARGS)
+
+gpu-reproduce: ## the papers' runs at paper size on a GPU, in pieces that resume (MINUTES=9, RUNS=build/gpu-runs)
+	@if "$(PYTHON)" -c 'import cupy' 2>/dev/null; then \
+	    "$(PYTHON)" -m validation.gpu.reproduce --minutes $(MINUTES) --runs $(RUNS); \
+	else \
+	    $(MAKE) --no-print-directory $(VENV)/.installed-gpu && \
+	    $(BIN)/python -m validation.gpu.reproduce --minutes $(MINUTES) --runs $(RUNS); \
+	fi
 
 lint: $(VENV)/.installed-test ## ruff check, ruff format --check, mypy --strict
 	$(BIN)/python -m ruff check .

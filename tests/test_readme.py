@@ -199,12 +199,15 @@ def test_targets_of_make_exist():
 def test_commands_of_refimpl_are_accepted():
     cli = importlib.import_module("refimpl.cli")
     catalogue = importlib.import_module("refimpl.experiments.catalogue")
+    tables = importlib.import_module("refimpl.experiments.paper_tables")
     registry = importlib.import_module("refimpl.checks.registry")
     seen = set()
     for command in commands(README, "refimpl"):
         parsed = cli.make_parser().parse_args(shlex.split(command)[1:])  # an unknown argument ends in SystemExit
         seen.add(parsed.command)
-        if parsed.command == "reproduce":
+        if parsed.command == "reproduce" and parsed.table:
+            assert parsed.table in tables.TABLES
+        elif parsed.command == "reproduce" and not parsed.list:
             experiment = catalogue.EXPERIMENTS.get(parsed.experiment)
             assert experiment or Path(parsed.experiment).suffix in (".csv", ".jsonl", ".txt")
             if experiment:

@@ -87,6 +87,26 @@ def language_corpus(parts: Sequence[Sequence[str]]) -> LanguageCorpus:
     return LanguageCorpus(**ids, vocabulary=vocabulary)
 
 
+def keep_frequent(corpus: LanguageCorpus, symbols: int) -> LanguageCorpus:
+    """The corpus with the most frequent training symbols, UNK among them; every other one becomes UNK.
+
+    Ties keep the order of the ids, and the kept symbols their order. symbols: how many are left.
+    Errors: ValueError if the vocabulary lacks UNK or has not so many symbols.
+    """
+    vocabulary = corpus.vocabulary.symbols
+    if UNK not in vocabulary or not 1 <= symbols <= len(vocabulary):
+        raise ValueError(f"symbols: expected 1 to {len(vocabulary)}, and {UNK} among the symbols; got {symbols}")
+    counts = np.bincount(corpus.train, minlength=len(vocabulary))
+    unknown = corpus.vocabulary.ids[UNK]
+    counts[unknown] = counts.sum() + 1  # first, however rare it is
+    kept = np.sort(np.argsort(-counts, kind="stable")[:symbols])
+    table = np.full(len(vocabulary), np.searchsorted(kept, unknown), dtype=np.int32)
+    table[kept] = np.arange(symbols, dtype=np.int32)
+    fewer = sorted_vocabulary(vocabulary[i] for i in kept)
+    train, valid, test = (table[part] for part in corpus[:3])
+    return LanguageCorpus(train, valid, test, fewer)
+
+
 def fingerprint(arrays: Iterable[Array]) -> str:
     """SHA-256 over dtype, shape and bytes of the arrays, in order: it says in a run's record which data were used."""
     digest = hashlib.sha256()

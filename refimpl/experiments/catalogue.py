@@ -3,9 +3,11 @@
 from typing import NamedTuple
 
 from refimpl.arrays import check_choice
+from refimpl.experiments import workshop2017
 from refimpl.experiments.presets import (
     AGNEWS,
     CHARACTERS,
+    CHARACTERS_2017,
     CORNELL,
     IMDB,
     PLANTED_LM,
@@ -16,11 +18,7 @@ from refimpl.experiments.presets import (
     Preset,
 )
 from refimpl.models.letters import character_model, text_classifier, word_model
-from refimpl.models.recipe import Output, Recipe, Weight, check_recipe
-from refimpl.training.elbo import L2
-
-S004_DROPOUT, S004_WEIGHT_DECAY = 0.3, 1e-3  # section 4.1
-S004_CONFIGURATIONS = ("none", "vbd", "sparsevd")
+from refimpl.models.recipe import Recipe
 
 
 class Experiment(NamedTuple):
@@ -40,7 +38,6 @@ class Experiment(NamedTuple):
 ORIGINAL, SPARSEVD, VOCABULARY = "Original", "SparseVD", "SparseVD-Voc"
 LM_CODES = {"DCCD": ORIGINAL, "LCCL": SPARSEVD, "LCIL": VOCABULARY, "LCRL": "W+N", "LLRL": "W+G+N"}
 TEXT_CODES = {"DCDCCD": ORIGINAL, "LCLCCL": SPARSEVD, "LLLCCL": VOCABULARY, "LLLCLL": "W+N", "LLLLLL": "W+G+N"}
-S004_CODES = {"none": "No dropout", "vbd": "VBD", "sparsevd": "SparseVD"}
 
 EXPERIMENTS = {
     experiment.name: experiment
@@ -77,6 +74,17 @@ EXPERIMENTS = {
             "ptb-char",
         ),
         Experiment(
+            "char-ptb-2017",
+            "Penn Treebank, characters, in the arrangements of the 2017 paper",
+            "characters",
+            "bits_per_char",
+            CHARACTERS_2017,
+            "sparsevd",
+            workshop2017.CONFIGURATIONS,
+            "S004",
+            "ptb-char",
+        ),
+        Experiment(
             "word-ptb", "Penn Treebank, words", "words", "perplexity", WORDS, "LCCL", LM_CODES, "S000, S003", "ptb-char"
         ),
         Experiment("imdb", "IMDb reviews", "texts", "accuracy", IMDB, "LLLCCL", TEXT_CODES, "S000, S003", "imdb"),
@@ -88,7 +96,7 @@ EXPERIMENTS = {
             "rmse",
             CORNELL,
             "sparsevd",
-            S004_CODES | TEXT_CODES,
+            workshop2017.CONFIGURATIONS | TEXT_CODES,
             "S004",
             "cornell",
         ),
@@ -113,19 +121,23 @@ def user_experiment(name: str, model: str) -> Experiment:
 def build_recipe(
     experiment: Experiment, configuration: str, preset: Preset, vocabulary: int, classes: int, prior: str | None = None
 ) -> Recipe:
-    """The model of a configuration: the authors' letters, or for ratings also none, vbd, sparsevd (S004).
+    """The model of a configuration: the authors' letters or, in the experiments of S004, also none, vbd, sparsevd.
 
     prior replaces the prior of the weights (not of z) that have a Gaussian posterior.
-    Errors: ValueError that names the position of an impossible letter.
+    Errors: ValueError that names the position of an impossible letter, or lists the configurations of S004.
     """
+    named = configuration in experiment.configurations and configuration in workshop2017.CONFIGURATIONS
     if experiment.model in ("characters", "planted"):
-        return character_model(configuration, vocabulary=vocabulary, size=preset.sizes[0], weight_prior=prior)
+        if experiment.configurations is workshop2017.CONFIGURATIONS:
+            check_choice("configuration", configuration, tuple(workshop2017.CONFIGURATIONS))
+        letters = "DCCD" if named else configuration
+        recipe = character_model(letters, vocabulary=vocabulary, size=preset.sizes[0], weight_prior=prior)
+        return workshop2017.character_recipe(recipe, configuration, prior) if named else recipe
     if experiment.model == "words":
         return word_model(configuration, vocabulary=vocabulary, sizes=preset.sizes, weight_prior=prior)
     ratings = experiment.model == "ratings"
-    letters = "DCDCCD" if ratings and configuration in S004_CONFIGURATIONS else configuration
     recipe = text_classifier(
-        letters,
+        "DCDCCD" if named else configuration,
         vocabulary=vocabulary,
         embedding=preset.embedding,
         size=preset.sizes[0],
@@ -133,39 +145,4 @@ def build_recipe(
         task="regressor" if ratings else "classifier",
         weight_prior=prior,
     )
-    return s004_recipe(recipe, configuration, prior) if letters != configuration else recipe
-
-
-def s004_recipe(recipe: Recipe, configuration: str, prior: str | None) -> Recipe:
-    """The three arrangements of S004, section 4.1, for the sentiment regression.
-
-    none: no dropout. vbd: VBD with rate 0.3 on embedding, LSTM (own masks for each gate) and dense layer. sparsevd:
-    SparseVD on the LSTM alone, W_x by LRT with the noise shared over time (eq. 14), W_h by RT (eq. 15); VBD on
-    embedding and dense.
-    """
-    layer = recipe.layers[0]._replace(gates="sigmoid")
-    if configuration == "none":
-        return recipe._replace(layers=(layer,))
-    rate = S004_DROPOUT
-    if configuration == "vbd":
-        layer = layer._replace(dropout_x=rate, dropout_h=rate)
-    else:
-        prior = prior or "molchanov2017"
-        layer = layer._replace(
-            W_x=Weight("lrt_shared", prior, init=layer.W_x.init, init_scale=layer.W_x.init_scale),
-            W_h=Weight("rt", prior, init=layer.W_h.init, init_scale=layer.W_h.init_scale),
-        )
-    embedding = recipe.embedding
-    assert embedding is not None  # texts always have one
-    return check_recipe(
-        recipe._replace(
-            layers=(layer,),
-            embedding=embedding._replace(dropout=rate),
-            output=Output(recipe.output.weight, dropout=rate),
-        )
-    )
-
-
-def s004_l2(configuration: str) -> L2 | None:
-    """Weight decay 1e-3 on what is under VBD, in the form of Gal's script."""
-    return L2("script", weight_decay=S004_WEIGHT_DECAY) if configuration in ("vbd", "sparsevd") else None
+    return workshop2017.sentiment_recipe(recipe, configuration, prior) if named else recipe

@@ -7,19 +7,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refimpl.arrays import Array, check_choice
+from refimpl.arrays import check_choice
 from refimpl.data.agnews import read_agnews
 from refimpl.data.cornell import read_cornell
 from refimpl.data.imdb import read_imdb
 from refimpl.data.labelled import TextCorpus, take
 from refimpl.data.planted import planted_lm, planted_sentiment
 from refimpl.data.ptb import read_ptb_characters, read_ptb_words
-from refimpl.data.text import LanguageCorpus
+from refimpl.data.text import LanguageCorpus, keep_frequent
 from refimpl.data.user import read_user_table, read_user_text
-from refimpl.experiments.catalogue import EXPERIMENTS, Experiment, build_recipe, s004_l2, user_experiment
+from refimpl.experiments.catalogue import EXPERIMENTS, Experiment, build_recipe, user_experiment
+from refimpl.experiments.deviations import deviations
 from refimpl.experiments.presets import Preset
-from refimpl.models.parameters import Params, initialise, matrices
-from refimpl.models.recipe import Recipe
+from refimpl.experiments.starts import NO_STARTS, Starts, check_starts
+from refimpl.experiments.workshop2017 import CONFIGURATIONS, sentiment_l2
+from refimpl.models.parameters import matrices
 from refimpl.noise import Draw
 from refimpl.training.engines import make_engine
 from refimpl.training.problem import Problem, describe, n_terms
@@ -37,11 +39,13 @@ class Plan(NamedTuple):
     preset: str
     setup: Setup
     record: dict[str, Any]  # run.json, without the environment
+    starts: Starts = NO_STARTS
 
     @property
     def identity(self) -> str:
-        """What a checkpoint must share to be resumed: everything but the number of epochs."""
-        fixed = {key: value for key, value in self.record.items() if key not in ("weights_per_term", "paper")}
+        """What a checkpoint must share to be resumed: everything but the number of epochs and what follows from it."""
+        told = ("weights_per_term", "paper", "deviations")
+        fixed = {key: value for key, value in self.record.items() if key not in told}
         fixed["training"] = {key: value for key, value in fixed["training"].items() if key != "epochs"}
         return json.dumps(fixed, sort_keys=True)
 
@@ -61,28 +65,34 @@ def make_plan(
     xp: ModuleType = np,
     engine: str = "fast",
     threads: int | None = None,
+    starts: Starts = NO_STARTS,
 ) -> Plan:
     """The plan of an experiment by its name, or of a user's own file by its path (then model says what it holds).
 
     overrides: fields of ``Options`` in place of the preset's. start: what the run is started from, for the record.
-    engine, threads: as ``make_engine`` takes them.
-    Errors: ValueError on an unknown experiment, preset, configuration or option; FileNotFoundError without the data.
+    starts: starting values in place of the recipe's. engine, threads: as ``make_engine`` takes them.
+    Errors: ValueError on an unknown experiment, preset, configuration or option, or a starting value of something that
+    the model has not; FileNotFoundError without the data.
     """
     experiment = find_experiment(name, model)
     check_choice("preset", preset, tuple(experiment.presets))
     size = experiment.presets[preset]
     configuration = configuration or experiment.default
     options = size.options._replace(**(overrides or {}))
-    if options.l2 is None and experiment.model == "ratings":
-        options = options._replace(l2=s004_l2(configuration))
+    if options.l2 is None and experiment.model == "ratings" and configuration in CONFIGURATIONS:
+        options = options._replace(l2=sentiment_l2(configuration))
     build_recipe(experiment, configuration, size, 2, 2, prior)  # an impossible letter is refused before data are read
     corpus = _read(experiment, size, seed, data_dir, name)
     problem = _problem(experiment, size, corpus)
     classes = len(corpus.labels) if isinstance(corpus, TextCorpus) else 0
     recipe = build_recipe(experiment, configuration, size, len(corpus.vocabulary.symbols), classes, prior)
+    check_starts(starts, recipe)
     made = make_engine(engine, recipe, problem.batch, threads=threads, xp=xp)
     setup = Setup(recipe, problem, options, seed, dtype, xp, made)
-    return Plan(experiment, configuration, preset, setup, _record(experiment, configuration, preset, setup, start))
+    record = _record(experiment, configuration, preset, setup, start, starts)
+    paper = experiment.presets.get("paper")
+    record["deviations"] = deviations(experiment.name, size._replace(options=options), paper, starts)
+    return Plan(experiment, configuration, preset, setup, record, starts)
 
 
 def find_experiment(name: str, model: str | None) -> Experiment:
@@ -111,10 +121,11 @@ def _read(
             return planted_lm(seed, **parts).corpus
         case "planted-sentiment":
             return planted_sentiment(seed, **parts).corpus
-        case "char-ptb":
+        case "char-ptb" | "char-ptb-2017":
             return _cut(read_ptb_characters(data_dir), size)
         case "word-ptb":
-            return _cut(read_ptb_words(data_dir), size)
+            words = read_ptb_words(data_dir)
+            return _cut(keep_frequent(words, size.num_words) if size.num_words else words, size)
         case "imdb":
             return read_imdb(data_dir, order, train_texts=size.train, test_texts=size.test, **texts)
         case "agnews":
@@ -148,7 +159,9 @@ def _problem(experiment: Experiment, size: Preset, corpus: LanguageCorpus | Text
     return Problem(kinds[experiment.model], corpus, experiment.metric, size.batch, size.length)
 
 
-def _record(experiment: Experiment, configuration: str, preset: str, setup: Setup, start: str | None) -> dict[str, Any]:
+def _record(
+    experiment: Experiment, configuration: str, preset: str, setup: Setup, start: str | None, starts: Starts
+) -> dict[str, Any]:
     weights = sum(int(np.prod(matrix.shape)) for matrix in matrices(setup.recipe).values())
     terms = n_terms(setup.problem)
     return {
@@ -159,6 +172,8 @@ def _record(experiment: Experiment, configuration: str, preset: str, setup: Setu
         "dtype": setup.dtype,
         "engine": setup.engine.name,
         "start": start or "random",
+        "output_log_sigma": starts.output_log_sigma,
+        "word_vectors": None if starts.word_vectors is None else Path(starts.word_vectors).name,
         "recipe": as_plain(setup.recipe),
         "training": as_plain(setup.options) | {"batch": setup.problem.batch, "length": setup.problem.length},
         "data": describe(setup.problem),
@@ -167,35 +182,3 @@ def _record(experiment: Experiment, configuration: str, preset: str, setup: Setu
         "weights_per_term": weights / terms,
         "paper": {"source": experiment.source, "name": experiment.configurations.get(configuration, "")},
     }
-
-
-def start_from(earlier: Params, recipe: Recipe, seed: int, dtype: str = "float32", xp: ModuleType = np) -> Params:
-    """Starting values from an earlier run (S004 section 4): its weights become the means, log sigma starts anew.
-
-    What the earlier model has under the same name is taken over; a deterministic X is taken for X.mu and back; what it
-    has not (z, log sigma) starts as without it.
-    Errors: ValueError if the two models share no matrix, or one of another shape.
-    """
-    params = initialise(recipe, seed, dtype, xp)
-    taken = 0
-    for name, value in params.items():
-        other = next((key for key in _other_names(name) if key in earlier), None)
-        if other is None:
-            continue
-        if earlier[other].shape != value.shape:
-            raise ValueError(f"start: {name} has shape {value.shape}, the earlier run's {other} {earlier[other].shape}")
-        params[name] = _own_copy(earlier[other], dtype, xp)
-        taken += name.removesuffix(".mu") in matrices(recipe)
-    if taken == 0:
-        raise ValueError("start: the earlier run's model has no matrix of this one")
-    return params
-
-
-def _other_names(name: str) -> tuple[str, ...]:
-    if name.endswith(".mu"):
-        return (name, name.removesuffix(".mu"))
-    return (name, f"{name}.mu")
-
-
-def _own_copy(value: Array, dtype: str, xp: ModuleType) -> Array:
-    return xp.asarray(value).astype(dtype)

@@ -8,6 +8,7 @@ from refimpl.data.text import (
     encode,
     encode_characters,
     fingerprint,
+    keep_frequent,
     language_corpus,
     sorted_vocabulary,
 )
@@ -56,3 +57,31 @@ def test_a_fingerprint_sees_values_shape_and_dtype():
     assert {k: described[k] for k in ("train", "valid", "test", "symbols")} == {
         "train": 3, "valid": 2, "test": 1, "symbols": 3,
     }  # fmt: skip
+
+
+def test_frequent_symbols_are_kept_and_the_others_become_unknown():
+    parts = [["b", "b", "b", "<unk>", "a", "a", "c", "d", "d", "d", "d"], ["a", "c", "d"], ["b", "<unk>"]]
+    fewer = keep_frequent(language_corpus(parts), 3)
+    assert fewer.vocabulary.symbols == ("<unk>", "b", "d")
+    names = [[fewer.vocabulary.symbols[i] for i in part] for part in fewer[:3]]
+    by_hand = [[w if w in ("b", "d") else "<unk>" for w in part] for part in parts]
+    assert names == by_hand
+    assert [part.dtype for part in fewer[:3]] == [np.int32] * 3
+
+
+def test_ties_of_frequency_keep_the_order_of_the_ids():
+    corpus = language_corpus([["<unk>", "c", "b", "a"], ["a"], ["b"]])
+    assert keep_frequent(corpus, 2).vocabulary.symbols == ("<unk>", "a")
+    for kept, all_of_them in zip(keep_frequent(corpus, 4)[:3], corpus[:3], strict=True):
+        np.testing.assert_array_equal(kept, all_of_them)
+
+
+@pytest.mark.parametrize("symbols", [0, 5])
+def test_as_many_symbols_as_there_are_can_be_kept(symbols):
+    with pytest.raises(ValueError, match=f"symbols: expected 1 to 4, .*got {symbols}"):
+        keep_frequent(language_corpus([["<unk>", "c", "b", "a"], ["a"], ["b"]]), symbols)
+
+
+def test_a_vocabulary_without_unknown_cannot_be_cut():
+    with pytest.raises(ValueError, match="<unk> among the symbols"):
+        keep_frequent(language_corpus(["c b a", "a", "b"]), 2)

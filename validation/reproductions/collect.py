@@ -1,65 +1,66 @@
-"""Turn run folders into records: JSON and figures for each run, a comparison for each experiment, one table of all.
+"""Turn run folders into records, and write the table of all records.
 
-    python validation/reproductions/collect.py RUN_FOLDER [RUN_FOLDER ...]
+    python -m validation.reproductions.collect [RUN_FOLDER ...]
 
-A run folder is what ``refimpl reproduce --out`` writes. The records hold configuration, environment, fingerprint of
-the data and the metrics of every epoch; no text and no weights. The table checks what the preset ``small`` is meant to
-show.
+A run folder is what ``refimpl reproduce --out`` writes. ``--as NAME`` after a folder gives its record that name. The
+table checks what the preset ``small`` is meant to show.
 """
 
-import json
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from refimpl.report.comparison_figure import comparison
 from refimpl.report.drawing import save_png
 from refimpl.report.figures import learning_curve, sparsity_curve
 from refimpl.training.metrics import best_row
-from refimpl.training.run_folder import read_rows
+from validation.reproductions import records, results
+from validation.reproductions.records import HERE, Record, from_folder, read_all
 
-HERE = Path(__file__).parent
 CHANCE = {"accuracy": 0.5}
+PICTURED = ("paper", "small", "smoke", "warmup")  # runs of mini are many, and shown together
 
 
-def main(folders: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Write the records; 1 if a run of the preset small does not show what it should."""
-    runs = [(json.loads((Path(folder) / "run.json").read_text()), read_rows(Path(folder))) for folder in folders]
-    for record, rows in runs:
-        out = HERE / record["preset"]
-        out.mkdir(exist_ok=True)
-        name = run_name(record)
-        (out / f"{name}.json").write_text(json.dumps({"run": record, "metrics": rows}, indent=1) + "\n")
-        save_png(learning_curve(rows), out / f"{name}-learning.png")
-        save_png(sparsity_curve(rows), out / f"{name}-sparsity.png")
-    for experiment in sorted({record["experiment"] for record, _ in runs}):
-        of_one = {record["configuration"]: rows for record, rows in runs if record["experiment"] == experiment}
-        preset = next(record["preset"] for record, _ in runs if record["experiment"] == experiment)
-        if len(of_one) > 1:
-            save_png(comparison(of_one), HERE / preset / f"{experiment}-comparison.png")
-    table = "\n".join([HEADER, *(table_row(record, rows) for record, rows in runs)])
-    shown = {run_name(record): checks(record, rows) for record, rows in runs if record["preset"] == "small"}
+    names = {i - 1: arguments[i + 1] for i, word in enumerate(arguments) if word == "--as"}
+    for i, folder in enumerate(arguments):
+        if folder != "--as" and (i == 0 or arguments[i - 1] != "--as"):
+            store(from_folder(Path(folder)), names.get(i))
+    found = read_all()
+    (HERE / "README.md").write_text(page(found))
+    results.main()
+    return int(not all(all(of_run.values()) for of_run in small_checks(found).values()))
+
+
+def small_checks(found: Sequence[Record]) -> dict[str, dict[str, bool]]:
+    """What each run of the preset small shows."""
+    return {r.name: checks(r.run, r.rows) for r in found if r.run["preset"] == "small"}
+
+
+def page(found: Sequence[Record]) -> str:
+    """The table of all records, and what the preset small shows."""
+    table = "\n".join([HEADER, *map(table_row, found)])
     lines = [
-        f"* {name}: " + "; ".join(f"{what}: {'yes' if ok else 'NO'}" for what, ok in found.items())
-        for name, found in shown.items()
+        f"* {name}: " + "; ".join(f"{what}: {'yes' if ok else 'NO'}" for what, ok in of_run.items())
+        for name, of_run in small_checks(found).items()
     ]
-    (HERE / "README.md").write_text(PAGE.format(table=table, checks="\n".join(lines)))
-    print(table)
-    print("\n".join(lines))
-    return int(not all(all(found.values()) for found in shown.values()))
+    return PAGE.format(table=table, checks="\n".join(lines))
 
 
-def run_name(record: dict[str, Any]) -> str:
-    """EXPERIMENT-CODE, with the start or the schedule where it is not the preset's."""
-    warmup = "" if record["training"]["warmup"]["kind"] == "constant" else "-warmup"
-    start = "" if record["start"] == "random" else f"-from-{record['start']}"
-    return f"{record['experiment']}-{record['configuration']}{warmup}{start}"
+def store(record: Record, name: str | None) -> None:
+    """A record, and its learning and sparsity curves."""
+    records.write(record, name)
+    if record.run["preset"] in PICTURED:
+        out = HERE / record.run["preset"] / (name or record.name)
+        save_png(learning_curve(record.rows), out.with_name(f"{out.name}-learning.png"))
+        save_png(sparsity_curve(record.rows), out.with_name(f"{out.name}-sparsity.png"))
 
 
 COLUMNS = (
     *("run", "weights a term", "epochs", "best epoch", "valid / test at the best", "valid / test at the last"),
-    *("compression (raw)", "words", "neurons", "gates", "minutes"),
+    *("compression (raw)", "words", "neurons", "gates", "minutes", "peak MiB"),
 )
 HEADER = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}"
 
@@ -67,12 +68,15 @@ PAGE = """\
 # Runs
 
 Records of `refimpl reproduce`: configuration, environment, fingerprint of the data, and the metrics of every epoch as
-JSON; learning and sparsity curves as they are. Written by `python validation/reproductions/collect.py RUN_FOLDER ...`.
-The command of a row is `refimpl reproduce EXPERIMENT --config CODE --preset PRESET --data DIR`.
+JSON and CSV; learning and sparsity curves as they are. Written by
+`python -m validation.reproductions.collect RUN_FOLDER ...`. The command of a row is
+`refimpl reproduce EXPERIMENT --config CODE --preset PRESET --data DIR`, with `--seed` and `--start` as the name says.
+What the records say of the papers' tables stands in [RESULTS.md](../RESULTS.md).
 
 Quality is bits per character, perplexity, accuracy (%) or RMSE, of pruned means; compression after propagation (in
 brackets: by log alpha alone); "best" is the best validation epoch, which is what the papers' "Original" rows report.
-Minutes are of training alone, by one thread, on two shared cores that had other work: an upper bound. The preset
+Minutes are of training alone, on two shared cores that had other work: an upper bound. Peak memory is that of the
+process, data and evaluation included. The preset
 `warmup` is IMDb with 5,000 texts and learning rate 0.002: with the KL brought in from epoch 6 to 20, and the same with
 `--kl-weight 1 --epochs 20`, where the net is emptied before it has learned (S004 section 4 on random starts).
 
@@ -87,12 +91,14 @@ What the preset `small` is meant to show, and whether it does:
 """
 
 
-def table_row(record: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+def table_row(record: Record) -> str:
     """One run as a row of the table."""
+    rows = record.rows
     best, last = best_row(rows, rows[0]["metric"]), rows[-1]
+    peaks = [row["peak_mib"] for row in rows if row.get("peak_mib")]
     cells = [
-        f"{run_name(record)} ({record['preset']})",
-        f"{record['weights_per_term']:.3g}",
+        f"[{record.name}]({record.run['preset']}/{record.name}.json) ({record.run['preset']})",
+        f"{record.run['weights_per_term']:.3g}",
         str(last["epoch"]),
         "-" if best is None else str(best["epoch"]),
         "-" if best is None else scores(best),
@@ -100,6 +106,7 @@ def table_row(record: dict[str, Any], rows: list[dict[str, Any]]) -> str:
         f"{compression(last['compression'])} ({compression(last['compression_raw'])})",
         *("/".join(f"{n:,}" for n in last[what]) for what in ("vocabulary", "neurons", "gates")),
         f"{sum(row['seconds'] for row in rows) / 60:.1f}",
+        f"{max(peaks):,.0f}" if peaks else "-",
     ]
     return "| " + " | ".join(cells) + " |"
 
@@ -121,7 +128,7 @@ def checks(record: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, bool
     quarter = max(len(trained) // 4, 1)
     mean = [math.fsum(row["nll"] for row in part) / quarter for part in (trained[:quarter], trained[-quarter:])]
     best = best_row(rows, rows[0]["metric"])
-    assert best is not None
+    assert best is not None  # every run of this preset is evaluated
     found = {"training NLL of the last quarter below the first": mean[1] < mean[0]}
     if record["experiment"] == "char-ptb":
         found["best valid 10 % fewer bits than epoch 1"] = best["valid"] <= 0.9 * trained[0]["valid"]

@@ -1,0 +1,182 @@
+"""``validation/RESULTS.md``: every table of the papers that is covered so far, beside what our runs gave.
+
+    python -m validation.reproductions.results
+
+Written from the committed records and from nothing else. A row without a record is shown as not yet run.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from refimpl.experiments.catalogue import EXPERIMENTS
+from refimpl.experiments.paper_tables import TABLES, Figures, PaperTable, Row
+from refimpl.experiments.published_logs import published_configurations, published_rows
+from validation.reproductions.claims import records_of, reported, spread, verdicts
+from validation.reproductions.records import Record, read_all
+
+PAGE = Path(__file__).parents[1] / "RESULTS.md"
+NOT_RUN = "not yet run"
+INTRODUCTION = """\
+# Results
+
+Written by `python -m validation.reproductions.results` from the [records of runs](reproductions/README.md); nothing
+here is typed in. *Published* is what the paper prints; where a run of ours has not reached the paper's last epoch, the
+authors' log at our epoch stands below it. *Ours* is validation / test, compression, vocabulary, neurons, gates, at the
+epoch that is named; curves over the authors' are in [published](published/README.md). What a run deviates in stands in
+its record (`deviations`) and is printed when it starts.
+"""
+MINIATURE = """\
+## In miniature
+
+The same rows, code and data at the preset `mini`: minutes a run. Sizes and texts are cut, so the figures are not the
+papers'; what can be asked is whether their claims hold at this scale. Mean over the seeds (lowest to highest).
+"""
+
+
+def main() -> int:
+    """Write the page."""
+    PAGE.write_text(page(read_all()))
+    return 0
+
+
+def page(records: Sequence[Record]) -> str:
+    """The whole page."""
+    of_preset = {name: [r for r in records if r.run["preset"] == name] for name in ("paper", "mini")}
+    parts = [INTRODUCTION, "## At paper size\n"]
+    parts += [paper_section(table, of_preset["paper"]) for table in TABLES.values()]
+    parts += [MINIATURE, claims_section(of_preset["mini"])]
+    parts += [mini_section(table, of_preset["mini"]) for table in TABLES.values()]
+    return "\n".join(parts)
+
+
+def paper_section(table: PaperTable, records: Sequence[Record]) -> str:
+    """Published, ours, command: a row of the table each."""
+    rows = [
+        [row.label, published(row, records), ours(row, records), f"`{command(row, 'paper')}`"] for row in table.rows
+    ]
+    return section(f"### {table.title} ({table.source})", ["row", "published", "ours", "command"], rows)
+
+
+def mini_section(table: PaperTable, records: Sequence[Record]) -> str:
+    """The rows of a table at the preset mini."""
+    columns = ["row", "weights a term", "seeds", "test", "compression", "vocabulary", "neurons", "gates", "zeros, %"]
+    return section(
+        f"### {table.title} ({table.source}), in miniature", columns, [mini_row(r, records) for r in table.rows]
+    )
+
+
+def mini_row(row: Row, records: Sequence[Record]) -> list[str]:
+    """Means and ranges over the seeds of a row."""
+    found = records_of(row, records)
+    if not found:
+        return [row.label, NOT_RUN, *[""] * 7]
+    figures = [
+        spread(row, records, lambda epoch: scaled(epoch, "test")),
+        spread(row, records, lambda epoch: epoch["compression"]),
+        *(spread(row, records, lambda epoch, name=name: float(epoch[name][0])) for name in COUNTS),
+    ]
+    zeros = ", ".join(f"{name.split('.')[1]} {share:.1f}" for name, share in sparsity(found[0].rows[-1]).items())
+    cells = ["" if f is None else cell(f.mean, f.low, f.high) for f in figures]
+    return [row.label, f"{found[0].run['weights_per_term']:.3g}", str(len(found)), *cells, zeros]
+
+
+DIGITS = {"accuracy": ".2f", "bits_per_char": ".3f", "perplexity": ".1f", "rmse": ".4f"}
+COUNTS = ("vocabulary", "neurons", "gates")
+
+
+def cell(mean: float, low: float, high: float) -> str:
+    """Mean, and the range where there is one."""
+    return number(mean) if low == high else f"{number(mean)} ({number(low)} to {number(high)})"
+
+
+def number(value: float) -> str:
+    """Four digits, and none lost of a whole number."""
+    return "all pruned" if value > 1e9 else f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+def scaled(epoch: dict[str, Any], split: str) -> float | None:
+    """Accuracies in per cent."""
+    value = epoch[split]
+    return 100.0 * value if value is not None and epoch["metric"] == "accuracy" else value
+
+
+def sparsity(epoch: dict[str, Any]) -> dict[str, float]:
+    """Zeros of each matrix of which some are zero, in per cent."""
+    return {name: 100.0 * (1.0 - kept / total) for name, (kept, _, total) in epoch["kept"].items() if kept < total}
+
+
+def published(row: Row, records: Sequence[Record]) -> str:
+    """What the paper prints, and the authors' log at the epoch of our run where that is an earlier one."""
+    printed = printed_figures(row)
+    for record in records_of(row, records)[:1]:
+        epoch, total = record.rows[-1]["epoch"], EXPERIMENTS[row.experiment].presets["paper"].options.epochs
+        if epoch < total and row.configuration in published_configurations(row.experiment):
+            at = [log for log in published_rows(row.experiment, row.configuration) if log["epoch"] == epoch]
+            printed += "".join(f"<br>log, epoch {epoch}: {figures_of(log)}" for log in at)
+    return printed
+
+
+def printed_figures(row: Row) -> str:
+    """The figures of a row as the source prints them."""
+    f: Figures = row.published
+    metric = EXPERIMENTS[row.experiment].metric
+    digits = DIGITS[metric]
+    scores = [
+        f"{100.0 * s:.4g} %" if metric == "accuracy" else f"{s:{digits}}" for s in (f.valid, f.test) if s is not None
+    ]
+    parts = [" / ".join(scores)]
+    parts += [] if f.compression is None else [f"{f.compression:,g}×"]
+    counts = (("words", f.vocabulary), ("neurons", f.neurons), ("gates", f.gates))
+    parts += [f"{count:,} {name}" for name, count in counts if count is not None]
+    parts += ["zeros " + " - ".join(f"{share:g}" for _, share in f.sparsity) + " %"] if f.sparsity else []
+    return ", ".join(parts) + (f" ({row.note})" if row.note else "")
+
+
+def ours(row: Row, records: Sequence[Record]) -> str:
+    """What our runs of a row reached."""
+    lines = []
+    for record in records_of(row, records):
+        epoch = reported(row, record)
+        if epoch is not None:
+            total = EXPERIMENTS[row.experiment].presets["paper"].options.epochs
+            which = "best, " if row.which == "best" else ""
+            link = f"[{record.name}](reproductions/paper/{record.name}.json)"
+            lines.append(f"{which}epoch {epoch['epoch']} (of {total}): {figures_of(epoch)}; {link}")
+    return "<br>".join(lines) or NOT_RUN
+
+
+def figures_of(epoch: dict[str, Any]) -> str:
+    """An epoch's figures on one line."""
+    digits = DIGITS[epoch["metric"]]
+    scores = " / ".join("-" if (s := scaled(epoch, n)) is None else f"{s:{digits}}" for n in ("valid", "test"))
+    if all(count[0] == count[2] for count in epoch["kept"].values()):
+        return scores
+    counts = ", ".join(f"{epoch[name][0]:,} {name if name != 'vocabulary' else 'words'}" for name in COUNTS)
+    zeros = " - ".join(f"{share:.2f}" for share in sparsity(epoch).values())
+    return f"{scores}, {number(epoch['compression'])}×, {counts}, zeros {zeros} %"
+
+
+def command(row: Row, preset: str) -> str:
+    """The command that makes a row."""
+    words = f"refimpl reproduce {row.experiment} --config {row.configuration} --preset {preset}"
+    start = f" --start runs/{row.experiment}-{row.start[0]}-{preset}-0" if row.start else ""
+    return words + start
+
+
+def claims_section(records: Sequence[Record]) -> str:
+    """Which of the papers' claims hold at the preset mini."""
+    words = {True: "holds", False: "does not hold", None: NOT_RUN}
+    rows = [[verdict.claim, words[verdict.holds], verdict.figures] for verdict in verdicts(records)]
+    return section("### Do the claims hold at this scale?", ["claim", "", "figures"], rows)
+
+
+def section(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A heading and a Markdown table."""
+    lines = [title, "", f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows), ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
