@@ -50,7 +50,7 @@ IMDB = {
     ),
     "mini": Preset(
         (16,),
-        Options(40, 0.002, clip_norm=NO_CLIP, evaluate_every=2),
+        Options(30, 0.002, clip_norm=NO_CLIP, evaluate_every=2),
         128,
         100,
         embedding=32,
@@ -80,7 +80,7 @@ AGNEWS = {
     ),
     "mini": Preset(
         (16,),
-        Options(40, 0.002, clip_norm=NO_CLIP, evaluate_every=2),
+        Options(30, 0.002, clip_norm=NO_CLIP, evaluate_every=2),
         128,
         50,
         embedding=32,
