@@ -21,14 +21,17 @@ def no_figures(monkeypatch):
 
 def test_several_runs_a_table_and_exit_1_if_one_failed(tmp_path, capsys):
     top = str(tmp_path / "runs")
-    assert main([*RUNS, "--config", "LCCL,LXCL", "--seeds", "0,3", "--out", top, "--json"]) == 1
+    (tmp_path / "runs").mkdir()
+    for seed in (0, 3):
+        (tmp_path / "runs" / f"planted-lm-LCIL-smoke-{seed}").write_text("in the way of a folder")
+    assert main([*RUNS, "--config", "LCCL,LCIL", "--seeds", "0,3", "--out", top, "--json"]) == 1
     printed = capsys.readouterr()
     rows = [json.loads(line) for line in printed.out.splitlines()]
     assert [(row["label"], row["state"]) for row in rows] == [
         ("planted-lm-LCCL, seed 0", "done"),
         ("planted-lm-LCCL, seed 3", "done"),
-        ("planted-lm-LXCL, seed 0", "failed"),
-        ("planted-lm-LXCL, seed 3", "failed"),
+        ("planted-lm-LCIL, seed 0", "failed"),
+        ("planted-lm-LCIL, seed 3", "failed"),
     ]
     assert rows[0].keys() == {"label", "folder", "state", "why", "best_epoch", "row"}
     assert rows[0]["row"]["epoch"] == 1
@@ -53,7 +56,15 @@ def test_several_runs_a_table_and_exit_1_if_one_failed(tmp_path, capsys):
         (["reproduce", "--table", "emnlp2018-generation", "--config", "LCCL"], ["--config", "--row"]),
         (["reproduce", "planted-lm", "--row", "Word"], ["--row", "--table"]),
         ([*RUNS, "--seeds", "0,1", "--start", "runs/a"], ["--start", "one run"]),
-        ([*RUNS, "--seeds", "0,x"], ["--seeds", "0,x"]),
+        ([*RUNS, "--seeds", "0,x"], ["--seeds", "whole numbers such as 0,1,2", "0,x"]),
+        ([*RUNS, "--seeds", "0,1,0"], ["--seeds", "different", "0,1,0"]),
+        ([*RUNS, "--config", "LCCL,"], ["--config", "different configurations", "'LCCL,'"]),
+        ([*RUNS, "--config", "LCCL,LCCL"], ["--config", "different configurations"]),
+        ([*RUNS, "--config", "LCCL,LXCL"], ["letters", "position 1", "'LXCL'"]),
+        ([*RUNS, "--seeds", "0,1", "--prior", "flat"], ["prior", "'flat'"]),
+        (["reproduce", "--list", "--preset", "huge"], ["preset", "'mini'", "'warmup'", "'huge'"]),
+        ([*RUNS, "--unit", "texts"], ["--unit", "file of your own"]),
+        (["reproduce", "--table", "emnlp2018-generation", "--unit", "words"], ["--unit", "file of your own"]),
         ([*RUNS, "--seeds", "0,1", "--seed", "1"], ["--seed", "not allowed"]),
         ([*RUNS, "--seeds", "0,1", "--executor", "slurm"], ["executor", "processes", "'slurm'"]),
         ([*RUNS, "--seeds", "0,1", "--workers", "0"], ["workers", "at least 1"]),
@@ -74,6 +85,15 @@ def test_bad_arguments(arguments, expected, capsys, tmp_path, monkeypatch):
     for words in expected:
         assert words in message
     assert "Traceback" not in message
+
+
+@pytest.mark.parametrize(("options", "expected"), [([], 5), (["--threads", "3"], 3)])
+def test_each_run_has_its_share_of_the_processors_unless_it_is_said(tmp_path, monkeypatch, options, expected):
+    given = []
+    monkeypatch.setattr(reproduce_many, "share", lambda *_: (1, 5))
+    monkeypatch.setattr(reproduce_many, "run_many", lambda jobs, *_, **__: given.extend(jobs) or [])
+    assert main([*RUNS, "--seeds", "0,1", "--json", "--out", str(tmp_path), *options]) == 0
+    assert [job.plan["threads"] for job in given] == [expected] * 2
 
 
 def test_options_reach_the_run(tmp_path, capsys):

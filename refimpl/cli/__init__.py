@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"refimpl {parsed.command}: {error}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
-        print(f"refimpl {parsed.command}: stopped; what was stored is whole, continue with --resume", file=sys.stderr)
+        further = "; what was stored is whole, continue with --resume" if parsed.command == "reproduce" else ""
+        print(f"refimpl {parsed.command}: stopped{further}", file=sys.stderr)
         return 130
 
 

@@ -1,6 +1,7 @@
 """``refimpl reproduce``."""
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -68,6 +69,8 @@ def call(parsed: argparse.Namespace) -> int:
         raise ValueError("EXPERIMENT, --table: expected one of them, or --list to see what there is")
     if parsed.row is not None and parsed.table is None:
         raise ValueError("--row: expected with --table")
+    if parsed.unit is not None and (parsed.table or parsed.experiment in EXPERIMENTS):
+        raise ValueError("--unit: expected with a file of your own; the experiments of the papers have theirs")
     plan = _arguments(parsed)
     if parsed.table or parsed.seeds or "," in (parsed.config or ""):
         return reproduce_many.call(parsed, plan)
@@ -94,20 +97,20 @@ def _arguments(parsed: argparse.Namespace) -> dict[str, Any]:
 
 
 def _one(parsed: argparse.Namespace, arguments: dict[str, Any]) -> int:
-    start = None if parsed.start is None else parsed.start.name
+    start = None if parsed.start is None else parsed.start.absolute().resolve().name  # "." has none
     plan = make_plan(**arguments, start=start, xp=device_module(parsed.device))
     name = f"{Path(parsed.experiment).name}-{plan.configuration}-{parsed.preset}-{parsed.seed}"
     folder = parsed.out or Path("runs") / name
     bar = ProgressBar(plan.setup.options.epochs, sys.stderr, lambda: last_row(folder))
     options: dict[str, Any] = {"resume": parsed.resume, "start": parsed.start, "device": parsed.device}
-    with stoppable(parsed.minutes, _tell) as stop:
+    with stoppable(parsed.minutes, _tell) as stop, contextlib.closing(bar):
         run = run_plan(plan, folder, progress=bar, tell=_tell, stop=stop, **options)
-    bar.close()
-    write_report(folder / "report.html", run_report(folder))
     if parsed.json:
         print("\n".join(json.dumps(row) for row in run.rows))
     else:
         print("\n".join([header(run.rows[0]), *(format_row(row, run.best_epoch) for row in run.rows)]))
+    write_report(folder / "report.html", run_report(folder))
+    if not parsed.json:
         print(f"run in {folder}; figures and tables in {folder / 'report.html'}")
     if run.paused is not None:
         _tell(f"{folder}: {continuation(run)}")
@@ -119,15 +122,20 @@ def _tell(text: str) -> None:
 
 
 def _integers(text: str) -> list[int]:
-    return [int(number) for number in text.split(",")]
+    numbers = text.split(",")
+    if not all(number.isdecimal() for number in numbers) or len(set(map(int, numbers))) < len(numbers):
+        raise argparse.ArgumentTypeError(f"expected different whole numbers such as 0,1,2, got {text!r}")
+    return [int(number) for number in numbers]
 
 
 def _warmup(text: str | None, weight: float | None) -> Warmup:
     if text is None:
+        if weight is not None and not 0.0 <= weight <= 1.0:
+            raise ValueError(f"--kl-weight: expected a weight from 0 to 1, got {weight!r}")
         return Warmup(value=1.0 if weight is None else weight)
     if weight is not None:
         raise ValueError("--warmup and --kl-weight: expected one of them, got both")
     start, _, stop = text.partition(":")
-    if not (start.isdigit() and stop.isdigit()):
-        raise ValueError(f"--warmup: expected START:STOP, two epochs such as 5:20, got {text!r}")
+    if not (start.isdecimal() and stop.isdecimal() and int(start) < int(stop)):
+        raise ValueError(f"--warmup: expected START:STOP, an epoch and a later one such as 5:20, got {text!r}")
     return Warmup("linear", start=int(start), stop=int(stop))

@@ -2,15 +2,17 @@
 
 import argparse
 import json
-import os
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
+from refimpl.arrays import check_choice
+from refimpl.experiments.catalogue import EXPERIMENTS
 from refimpl.experiments.cost import listed
 from refimpl.experiments.many import run_many
 from refimpl.experiments.many_executors import EXECUTORS, open_executor, share
-from refimpl.experiments.many_jobs import Outcome, check_new, grid_jobs, table_jobs
+from refimpl.experiments.many_jobs import Outcome, check_configurations, check_new, grid_jobs, table_jobs
 from refimpl.experiments.run_stop import stoppable
 from refimpl.report.html import write_report
 from refimpl.report.progress import Board, outcome_table
@@ -39,13 +41,16 @@ def call(parsed: argparse.Namespace, plan: dict[str, Any]) -> int:
         jobs = table_jobs(parsed.table, parsed.row, seeds, top, parsed.device, plan)
     else:
         configurations = parsed.config.split(",") if parsed.config else [None]
+        if "" in configurations or len(set(configurations)) < len(configurations):
+            raise ValueError(f"--config: expected different configurations such as LCCL,LCIL, got {parsed.config!r}")
         jobs = grid_jobs(parsed.experiment, configurations, seeds, top, parsed.device, plan)
+    check_configurations(jobs)
     workers, threads = share(parsed.executor, parsed.workers, len(jobs))
     if parsed.threads is None:
         jobs = [job._replace(plan=job.plan | {"threads": threads}) for job in jobs]
     if not parsed.resume:
         check_new(jobs)
-    going = top / f".going-{os.getpid()}"
+    going = top / f".going-{uuid.uuid4().hex}"
     with stoppable(parsed.minutes, _tell) as stop, open_executor(parsed.executor, workers) as executor:
         options: dict[str, Any] = {"at_once": workers, "stop": stop, "watch": Board(sys.stderr), "ended": _report}
         outcomes = run_many(jobs, executor, going, **options)
@@ -75,6 +80,7 @@ def _report(outcome: Outcome) -> None:
 
 def print_list(preset: str, threads: int | None, as_json: bool) -> int:
     """Every recipe with the paper's figures and the time that it takes here."""
+    check_choice("preset", preset, tuple(dict.fromkeys(name for e in EXPERIMENTS.values() for name in e.presets)))
 
     def tell(kind: str, number: int, count: int) -> None:
         if sys.stderr.isatty():

@@ -11,10 +11,12 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 CHUNK = 1 << 20
 MEMBER_LIMIT = 64 << 20  # bytes; the largest file of a corpus has 34 MiB
+PLAIN_TYPES = (*tarfile.REGULAR_TYPES, tarfile.DIRTYPE)
+EXTENDED_LIMIT = 1 << 16  # bytes of a header that describes the next member, which ``tarfile`` reads as a whole
 
 
 class BadDownloadError(ValueError):
@@ -31,7 +33,8 @@ def members(archive: Path, limit: int, progress: Callable[[int], None]) -> Itera
         stack.enter_context(_told_apart(archive))
         stored = stack.enter_context(archive.open("rb"))
         unpacked = stack.enter_context(gzip.GzipFile(fileobj=stored))
-        tar = stack.enter_context(tarfile.open(fileobj=_Limited(unpacked, limit), mode="r|"))  # type: ignore[call-overload]
+        source: Any = _Limited(unpacked, limit)
+        tar: Any = stack.enter_context(tarfile.open(fileobj=source, mode="r|", tarinfo=_Member))
         while member := tar.next():
             tar.members.clear()  # 100,000 of them would stay in memory
             progress(stored.tell())
@@ -40,6 +43,18 @@ def members(archive: Path, limit: int, progress: Callable[[int], None]) -> Itera
                 contents = tar.extractfile(member)
                 assert contents is not None
                 yield str(PurePosixPath(member.name)), _read(archive, contents)
+
+
+class _Member(tarfile.TarInfo):
+    """A member; of those that describe the next one, no longer one than a harmless archive has."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type not in PLAIN_TYPES and member.size > EXTENDED_LIMIT:
+            found = f"a header (type {member.type!r}) of {member.size} bytes, expected at most {EXTENDED_LIMIT}"
+            raise BadDownloadError(f"the archive is refused: {found}")
+        return member
 
 
 def _refuse(member: tarfile.TarInfo) -> None:
@@ -69,7 +84,10 @@ def _told_apart(archive: Path) -> Iterator[None]:
     """Whatever goes wrong in reading becomes a BadDownloadError that says how the file begins."""
     try:
         yield
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+    except BadDownloadError:
+        raise
+    except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError, RecursionError) as error:
+        # the last two: of tarfile, by headers that are no numbers, or that are thousands in a row
         with archive.open("rb") as stream:
             start = stream.read(40)
         raise BadDownloadError(f"not a whole .tar.gz ({error}); it begins with {start!r}") from error

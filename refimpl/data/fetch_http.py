@@ -102,7 +102,12 @@ def _receive(address: str, response: Any, stream: BinaryIO, have: int, total: in
 
 
 def _said(error: Exception) -> str:
-    return str(error) or repr(error)
+    return _plain(str(getattr(error, "reason", None) or error) or repr(error))
+
+
+def _plain(text: str) -> str:
+    """On one line (that of a redirect loop has several), and without what a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _after(have: int, total: int | None) -> str:
@@ -139,11 +144,10 @@ def _open(address: str, timeout: float, headers: dict[str, str]) -> Any:
         with error:
             if error.code == UNSATISFIABLE and headers:
                 return None
-            reason = " ".join(str(error.reason).split())  # that of a redirect loop has several lines
             via = f" (redirected to {error.url})" if error.url != address else ""
-            raise UnavailableError(f"{address}: HTTP {error.code} {reason}{via}") from None
-    except (URLError, HTTPException, OSError) as error:
-        raise UnavailableError(f"{address}: no answer ({getattr(error, 'reason', None) or _said(error)})") from None
+            raise UnavailableError(f"{address}: {_plain(f'HTTP {error.code} {error.reason}{via}')}") from None
+    except (URLError, HTTPException, OSError, ValueError) as error:  # ValueError: a redirect to what is no address
+        raise UnavailableError(f"{address}: no answer ({_said(error)})") from None
 
 
 def _read_mark(note: Path, part: Path) -> _Mark | None:
@@ -159,12 +163,12 @@ def _mark_of(response: Any, address: str) -> _Mark | None:
     length = response.headers.get("Content-Length", "")
     etag = response.headers.get("ETag", "")
     version = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
-    return _Mark(address, version, int(length)) if re.fullmatch("[0-9]+", length) else None
+    return _Mark(address, version, int(length)) if re.fullmatch("[0-9]{1,18}", length) else None
 
 
 def _starts(response: Any) -> tuple[int, int] | None:
     """First byte and whole length by Content-Range."""
-    found = re.fullmatch(r"bytes ([0-9]+)-[0-9]+/([0-9]+)", response.headers.get("Content-Range", "").strip())
+    found = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]+/([0-9]{1,18})", response.headers.get("Content-Range", "").strip())
     return (int(found[1]), int(found[2])) if found else None
 
 

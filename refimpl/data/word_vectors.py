@@ -5,6 +5,7 @@ word2vec factorises implicitly is a shifted matrix of pointwise mutual informati
 factorised as it is, by a truncated SVD, from the words of the training texts alone.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,9 +17,7 @@ from scipy.sparse.linalg import svds
 from refimpl.arrays import Array
 from refimpl.data.labelled import Texts
 
-WINDOW = (
-    5  # words to either side; a word at distance d counts 1 / d (word2vec draws its window, which gives about this)
-)
+WINDOW = 5  # words to either side; a word at distance d counts 1 / d (GloVe; word2vec: (WINDOW + 1 - d) / WINDOW)
 SMOOTHING = 0.75  # exponent of the frequency of contexts (Levy, Goldberg and Dagan 2015, section 3.2)
 SCALE = 0.13  # root mean square of a component; published word2vec vectors have about this (0.25 / sqrt 3: Kim 2014)
 
@@ -37,13 +36,15 @@ def vectors_of_texts(texts: Texts, rows: int, size: int, *, window: int = WINDOW
     give, the context's to the power 0.75. The vectors are scaled to a root mean square of ``scale``; of each singular
     vector the largest entry is positive.
     rows: of the embedding. Source: Levy and Goldberg 2014; Levy, Goldberg and Dagan 2015.
-    Errors: ValueError if size is not below the number of words that occur.
+    Errors: ValueError if size is not below the number of words that occur near another, or window is below 1.
     """
+    if window < 1:
+        raise ValueError(f"window: expected at least 1, got {window}")
     counts = neighbours(texts, rows, window)
     positive = positive_information(counts)
     found = np.asarray(positive.sum(axis=1)).ravel() > 0.0
     if not 0 < size < found.sum():
-        raise ValueError(f"size: expected 1 to {found.sum() - 1} (words that occur, less one), got {size}")
+        raise ValueError(f"size: expected 1 to {max(found.sum() - 1, 0)} (words that occur, less one), got {size}")
     u, s, _ = svds(positive, k=size, v0=np.ones(rows), return_singular_vectors="u")
     largest = u[np.abs(u).argmax(axis=0), np.arange(size)]
     vectors = (u * np.sign(largest) * np.sqrt(s))[:, ::-1]  # the largest singular value first
@@ -64,6 +65,8 @@ def neighbours(texts: Texts, rows: int, window: int) -> sparse.csr_matrix:
 
 def positive_information(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     """log(count(w, c) sum / (count(w) count(c))), smoothed over contexts, where it is positive; 0 elsewhere."""
+    if not counts.nnz:
+        return counts
     word = np.asarray(counts.sum(axis=1)).ravel()
     context = word**SMOOTHING
     context /= context.sum()
@@ -76,7 +79,8 @@ def positive_information(counts: sparse.csr_matrix) -> sparse.csr_matrix:
 def vectors_of_file(path: Path, ids: Mapping[str, int], rows: int, size: int) -> WordVectors:
     """Vectors from a text file, a word and its numbers a line (GloVe; word2vec's text form, whose first line is sizes).
 
-    ids: row of each word that is wanted; words that the file lacks keep none.
+    ids: row of each word that is wanted; words that the file lacks keep none. Of lines with one word the first counts.
+    A line whose word has spaces in it (some of GloVe's do) is none of these words.
     Errors: FileNotFoundError; ValueError that names the line where a wanted word has not ``size`` finite numbers, or
     if the file has none of the words.
     """
@@ -85,24 +89,33 @@ def vectors_of_file(path: Path, ids: Mapping[str, int], rows: int, size: int) ->
             f"{path}: no file of word vectors there; name one, or take texts for vectors of the texts"
         )
     vectors, found = np.zeros((rows, size)), np.zeros(rows, dtype=bool)
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, row, values in _wanted(lines, ids):
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        for number, row, values in _wanted(lines, ids, size):
             if len(values) != size or not np.isfinite(values).all():
                 raise ValueError(f"{path}: line {number} expected {size} finite numbers, got {len(values)}")
-            vectors[row], found[row] = values, True
+            if not found[row]:
+                vectors[row], found[row] = values, True
     if not found.any():
         raise ValueError(
-            f"{path}: none of the {len(ids)} words of the vocabulary; expected a word and {size} numbers a line"
+            f"{path}: none of the {len(ids)} words of the vocabulary; expected a word and {size} numbers a line, as "
+            "plain text (unpack what is packed, and save what is binary as text)"
         )
     return WordVectors(vectors, found)
 
 
-def _wanted(lines: Iterable[str], ids: Mapping[str, int]) -> Iterable[tuple[int, int, Array]]:
-    """Line number, row and numbers of the words that are wanted."""
+def _wanted(lines: Iterable[str], ids: Mapping[str, int], size: int) -> Iterable[tuple[int, int, Array]]:
+    """Line number, row and numbers of the words that are wanted; one NaN where there are other things than numbers."""
     for number, line in enumerate(lines, start=1):
-        word, *numbers = line.rstrip("\n").split(" ")
-        if word in ids and not (number == 1 and len(numbers) == 1):
-            try:
-                yield number, ids[word], np.array([n for n in numbers if n], dtype=np.float64)
-            except ValueError:
-                yield number, ids[word], np.array([np.nan])
+        word, *rest = line.rstrip("\n").replace("\t", " ").split(" ")
+        if word in ids and not (number == 1 and len(rest) == 1):
+            values = [_number(n) for n in rest if n]
+            before = values[: max(len(values) - size, 0)]
+            if not any(map(math.isnan, before)):  # else "at name@domain.com 0.1 ...", whose word is not "at"
+                yield number, ids[word], np.array(values)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

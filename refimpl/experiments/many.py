@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from refimpl.arrays import device_module
+from refimpl.experiments.many_executors import orphaned
 from refimpl.experiments.many_jobs import Job, Outcome, finished, options_of, outcome_of_rows
 from refimpl.experiments.plan import make_plan
 from refimpl.experiments.run import continuation, run_plan
@@ -44,6 +45,8 @@ def run_job(job: Job) -> Outcome:
     """Make one run, or what is left of it. It raises nothing: an error is its outcome."""
 
     def may_not_go_on() -> bool:
+        if job.going is not None and orphaned():  # nobody else can stop them any more
+            Path(job.going).unlink(missing_ok=True)
         return job.going is not None and not os.path.exists(job.going)
 
     if may_not_go_on():  # it was queued when the others were stopped
@@ -67,17 +70,25 @@ def run_job(job: Job) -> Outcome:
 
 
 def _told_in(folder: Path) -> Progress:
-    """Progress that writes itself into the folder, now and then; not part of the run, and not flushed."""
+    """Progress that writes itself into the folder, now and then; not part of the run, not flushed, and may fail."""
     last = [0.0]
 
     def progress(epoch: int, step: int, steps: int, nll: float) -> None:
         if time.monotonic() - last[0] >= TOLD_EVERY:
             last[0] = time.monotonic()
+            told = {"pid": os.getpid(), "epoch": epoch, "step": step, "steps": steps, "nll": nll}
             fresh = folder / f"{STANDING}.new"
-            fresh.write_text(json.dumps({"pid": os.getpid(), "epoch": epoch, "step": step, "steps": steps, "nll": nll}))
-            fresh.replace(folder / STANDING)
+            with contextlib.suppress(OSError):
+                fresh.write_text(json.dumps(told))
+                fresh.replace(folder / STANDING)
 
     return progress
+
+
+def _forget_standing(folder: str) -> None:
+    """Where that cannot be done, the run itself says why; the others go on."""
+    with contextlib.suppress(OSError):
+        (Path(folder) / STANDING).unlink(missing_ok=True)
 
 
 def run_many(
@@ -103,7 +114,7 @@ def run_many(
     waiting = [job._replace(going=str(going)) for job in jobs if job.folder not in outcomes]
     under_way: dict[Future[Outcome], Job] = {}
     for job in waiting:
-        (Path(job.folder) / STANDING).unlink(missing_ok=True)  # of a run that was killed
+        _forget_standing(job.folder)  # of a run that was killed
     going.parent.mkdir(parents=True, exist_ok=True)
     going.touch()
     try:
@@ -113,7 +124,7 @@ def run_many(
             came += [_outcome(future, under_way.pop(future)) for future in done]
             for outcome in came:
                 outcomes[outcome.folder] = outcome
-                (Path(outcome.folder) / STANDING).unlink(missing_ok=True)
+                _forget_standing(outcome.folder)
                 ended(outcome)
             if stop():
                 going.unlink(missing_ok=True)

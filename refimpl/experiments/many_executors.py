@@ -1,6 +1,7 @@
 """Executors by name: processes of this machine, threads, a Dask cluster, MPI, or anybody's own."""
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, TypeVar
 
+from refimpl.experiments.run_stop import SIGNALS
 from refimpl.training.engines import available_processors
 
 T = TypeVar("T")
@@ -35,12 +37,32 @@ class ProcessPerRun(Executor):
 
 def _in_a_process(fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     context = multiprocessing.get_context("spawn")  # threads and BLAS do not survive a fork
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_leave_ctrl_c_to_the_parent) as pool:
-        return pool.submit(fn, *args, **kwargs).result()
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_leave_signals_to_the_parent) as pool:
+        result: T = pool.submit(_in_the_worker, fn, *args, **kwargs).result()
+        return result
+
+
+def _in_the_worker(fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    result = fn(*args, **kwargs)
+    if orphaned():  # a pool's worker would wait for its next call for ever
+        os._exit(1)
+    return result
+
+
+def orphaned() -> bool:
+    """Whether the process that started this one, and would tell it to stop, has ended."""
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()
+
+
+def _leave_signals_to_the_parent() -> None:
+    """A terminal or a batch system sends them to all; the parent tells the runs to stop."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _leave_ctrl_c_to_the_parent() -> None:
-    """A terminal sends it to all; the parent tells the runs to stop."""
+    """Dask ends its workers by the other signals."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -77,7 +99,7 @@ def open_executor(name: str, workers: int) -> Iterator[Executor]:
         executor.shutdown(wait=False, cancel_futures=True)
         if isinstance(executor, ProcessPerRun):
             for process in multiprocessing.active_children():
-                process.terminate()
+                process.kill()  # it leaves other signals to this process
         raise
     executor.shutdown()
 
@@ -89,7 +111,7 @@ def _make(name: str, kind: str, rest: str, workers: int) -> Executor:
         return ThreadPoolExecutor(workers)
     if name == "mpi":
         made = _imported("mpi4py.futures", "mpi4py").MPIPoolExecutor(workers)
-    elif rest:
+    elif kind and rest:
         made = _own(kind, rest)
     else:
         raise ValueError(f"executor: expected {EXECUTORS}; got {name!r}")
@@ -103,7 +125,10 @@ def _own(module: str, name: str) -> Any:
     function = getattr(_imported(module, module), name, None)
     if not callable(function):
         raise ValueError(f"executor: module {module} has no function {name!r} that gives an Executor")
-    return function()
+    try:
+        return function()
+    except Exception as error:  # somebody's own code
+        raise ValueError(f"executor: {module}:{name} fails: {type(error).__name__}: {error}") from error
 
 
 @contextmanager
@@ -126,4 +151,9 @@ def _imported(module: str, package: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ValueError(f"executor: {module} cannot be imported ({error}); install {package}") from error
+        raise ValueError(
+            f"executor: {module} cannot be imported ({error}); install {package}, "
+            "or put the folder that holds it into PYTHONPATH"
+        ) from error
+    except Exception as error:  # somebody's own code
+        raise ValueError(f"executor: {module} cannot be imported: {type(error).__name__}: {error}") from error

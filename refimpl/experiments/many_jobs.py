@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from refimpl.arrays import check_choice
+from refimpl.experiments.catalogue import EXPERIMENTS, build_recipe
 from refimpl.experiments.paper_tables import TABLES, Row
 from refimpl.experiments.plan import find_experiment
 from refimpl.experiments.run import held_by
 from refimpl.experiments.starts import NO_STARTS
+from refimpl.models.recipe import Recipe
 from refimpl.training.identity import differences
 from refimpl.training.metrics import best_row, out_of_patience
 from refimpl.training.run_folder import LAST, METRICS, RECORD, read_rows
@@ -127,21 +129,40 @@ def check_new(jobs: Sequence[Job]) -> None:
 
 
 def finished(job: Job) -> Outcome | None:
-    """The outcome of a run that has nothing left to do; None if it has, or if only its data can tell."""
+    """The outcome of a run that has nothing left to do; None if it has, or if only its data can tell.
+
+    A file of the user's own may have changed; the corpora do not.
+    """
     folder = Path(job.folder)
-    if not all((folder / name).is_file() for name in (RECORD, METRICS, LAST)):
+    if job.plan["name"] not in EXPERIMENTS or not all((folder / n).is_file() for n in (RECORD, METRICS, LAST)):
         return None
     try:
         record, rows = json.loads((folder / RECORD).read_text("utf-8")), read_rows(folder)
         training = {name: record["training"][name] for name in Options._fields if name in record["training"]}
-        stored = {name: record.get(name) for name in KNOWN} | {"training": training}
+        stored = {name: record.get(name) for name in KNOWN} | {"training": training, "recipe": record["recipe"]}
         options = options_of(job)
+        asked = _asked(job, options) | {"recipe": as_plain(_recipe(job, record["recipe"]))}
         ended = rows[-1]["epoch"] >= options.epochs or out_of_patience(rows, rows[-1]["metric"], options.patience)
     except (ValueError, KeyError, TypeError, AttributeError):  # the run itself says what is wrong with it
         return None
-    if not ended or differences(json.dumps(stored), json.dumps(_asked(job, options))):
+    if not ended or differences(json.dumps(stored), json.dumps(asked)):
         return None
     return outcome_of_rows(job, rows, "done", "finished before")
+
+
+def _recipe(job: Job, stored: dict[str, Any]) -> Recipe:
+    """The recipe of the job, with the sizes that the data gave to a stored one."""
+    experiment = find_experiment(job.plan["name"], job.plan.get("model"))
+    size, classes = experiment.presets[job.plan["preset"]], max(stored["outputs"], 2)
+    code, prior = job.plan["configuration"], job.plan.get("prior")
+    return build_recipe(experiment, code, size, stored["vocabulary"], classes, prior)
+
+
+def check_configurations(jobs: Sequence[Job]) -> None:
+    """Errors: as ``make_plan`` on what a job's configuration, preset or prior cannot be; no data are needed for it."""
+    for job in jobs:
+        options_of(job)
+        _recipe(job, {"vocabulary": 2, "outputs": 2})
 
 
 def _asked(job: Job, options: Options) -> dict[str, Any]:

@@ -87,11 +87,14 @@ def make_plan(
     classes = len(corpus.labels) if isinstance(corpus, TextCorpus) else 0
     recipe = build_recipe(experiment, configuration, size, len(corpus.vocabulary.symbols), classes, prior)
     check_starts(starts, recipe)
+    if prior is not None and all(m.weight.estimator == "deterministic" for m in matrices(recipe).values()):
+        raise ValueError(f"prior: expected a configuration with random weights, got {prior!r} with {configuration}")
     made = make_engine(engine, recipe, problem.batch, threads=threads, xp=xp)
     setup = Setup(recipe, problem, options, seed, dtype, xp, made)
     record = _record(experiment, configuration, preset, setup, start, starts)
     paper = experiment.presets.get("paper")
-    record["deviations"] = deviations(experiment.name, size._replace(options=options), paper, starts)
+    asked: dict[str, Any] = {"configuration": configuration, "start": start, "prior": prior, "dtype": dtype}
+    record["deviations"] = deviations(experiment.name, size._replace(options=options), paper, starts, **asked)
     return Plan(experiment, configuration, preset, setup, record, starts)
 
 

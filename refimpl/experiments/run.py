@@ -12,9 +12,10 @@ from refimpl.models.parameters import Params
 from refimpl.training.checkpoint import load_checkpoint, write_atomically
 from refimpl.training.environment import environment
 from refimpl.training.epoch import Progress
+from refimpl.training.identity import differences
 from refimpl.training.loop import Breaks, Run, train
 from refimpl.training.partial import PARTIAL
-from refimpl.training.run_folder import BEST, LAST, METRICS, RECORD, RECORD_FORMAT, check_format
+from refimpl.training.run_folder import BEST, LAST, METRICS, RECORD, RECORD_FORMAT, check_format, last_row
 from refimpl.training.setup import check_setup
 
 
@@ -33,9 +34,26 @@ def run_plan(
 
     stop: asked every few steps whether to store what there is and stop (``Run.paused`` then says where).
     Errors: FileExistsError if the folder holds a run and resume is not asked for; ValueError if another process trains
-    there, or a later version did; else as ``loop.train``.
+    there, a later version did, its record is of another run, or its checkpoint is gone; else as ``loop.train``.
     """
     check_setup(plan.setup)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"out: expected a folder, {folder} is a file; name another --out")
+    _check_held(plan, folder, resume)
+    begun = (folder / LAST).exists()
+    earlier = None if start is None or begun else earlier_parameters(start)
+    parameters = None if begun else starting_parameters(plan.setup, plan.starts, earlier)
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder):
+        _check_held(plan, folder, resume)  # again: another process may have trained here in the meantime
+        _write_record(plan, folder, device, tell)
+        tell(summary(plan))
+        options: dict[str, Any] = {"start": parameters, "resume": resume, "progress": progress}
+        return train(plan.setup, folder, configuration=plan.identity, breaks=Breaks(stop, tell=tell), **options)
+
+
+def _check_held(plan: Plan, folder: Path, resume: bool) -> None:
+    """Errors: as ``run_plan`` says of what lies in the folder."""
     held = held_by(folder)
     if held and not resume:
         raise FileExistsError(
@@ -43,23 +61,49 @@ def run_plan(
         )
     if RECORD in held:
         check_format(folder / RECORD)
-    begun = (folder / LAST).exists()
-    earlier = None if start is None or begun else earlier_parameters(start)
-    parameters = None if begun else starting_parameters(plan.setup, plan.starts, earlier)
-    folder.mkdir(parents=True, exist_ok=True)
-    with alone_in(folder):
-        if not begun or RECORD not in held:
-            threads = {"threads": plan.setup.engine.threads}
-            record = {"format": RECORD_FORMAT} | plan.record | {"environment": environment(device) | threads}
-            write_atomically(folder / RECORD, (json.dumps(record, indent=2) + "\n").encode())
-        tell(summary(plan))
-        options: dict[str, Any] = {"start": parameters, "resume": resume, "progress": progress}
-        return train(plan.setup, folder, configuration=plan.identity, breaks=Breaks(stop, tell=tell), **options)
+    if LAST in held:
+        text = (folder / RECORD).read_text("utf-8") if RECORD in held else plan.identity
+        other = differences(text, plan.identity)
+        if other:
+            raise ValueError(
+                f"{folder / RECORD}: of a run of another configuration; {'; '.join(other)}; "
+                "resume with that run's options, or choose a new --out"
+            )
+    elif _has_trained(folder, held):
+        raise ValueError(
+            f"{folder}: has what a run stored, but its {LAST} is gone, so that it cannot be continued; "
+            "put it back, or name another --out"
+        )
+
+
+def _has_trained(folder: Path, held: list[str]) -> bool:
+    """Whether a folder without a checkpoint has more than what precedes the first one: the row of epoch 0, and best."""
+    row = last_row(folder)
+    return (BEST in held or METRICS in held) if row is None else row["epoch"] > 0
+
+
+def _write_record(plan: Plan, folder: Path, device: str, tell: Callable[[str], None]) -> None:
+    """Write run.json of a run that begins; of one that is prolonged or shortened, the number of epochs."""
+    path, epochs = folder / RECORD, plan.setup.options.epochs
+    if not (folder / LAST).exists() or not path.exists():
+        threads = {"threads": plan.setup.engine.threads}
+        record = {"format": RECORD_FORMAT} | plan.record | {"environment": environment(device) | threads}
+    else:
+        record = json.loads(path.read_text("utf-8"))
+        row = last_row(folder)
+        reached = 0 if row is None else row["epoch"]
+        if epochs < reached:
+            tell(f"{folder}: has {reached} epochs already, {epochs} were asked for: there is nothing to train")
+        if epochs < reached or epochs == record["training"]["epochs"]:
+            return
+        record["training"]["epochs"] = epochs
+        record["deviations"] = plan.record["deviations"]  # they tell of the epochs
+    write_atomically(path, (json.dumps(record, indent=2) + "\n").encode())
 
 
 def held_by(folder: Path) -> list[str]:
     """The files of a run that a folder holds."""
-    return [name for name in (RECORD, METRICS, LAST, PARTIAL) if (folder / name).exists()]
+    return [name for name in (RECORD, METRICS, LAST, BEST, PARTIAL) if (folder / name).exists()]
 
 
 def continuation(run: Run) -> str:

@@ -18,10 +18,11 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 STOPPING = "stopping after these steps, which are stored; Ctrl-C once more ends at once"
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class StopRequest:
-    """Called: whether to stop. interrupted: whether because of Ctrl-C; deadline: seconds as of ``time.time``."""
+    """Called: whether to stop. interrupted: whether because of a signal; deadline: seconds as of ``time.time``."""
 
     def __init__(self, minutes: float | None, tell: Callable[[str], None]) -> None:
         if minutes is not None and not 0.0 < minutes < math.inf:
@@ -44,19 +45,24 @@ class StopRequest:
 
 @contextmanager
 def stoppable(minutes: float | None, tell: Callable[[str], None]) -> Iterator[StopRequest]:
-    """A request to stop that comes true after so many minutes (None: never), or by Ctrl-C (in the main thread).
+    """A request to stop that comes true after so many minutes (None: never), or (in the main thread) by a signal.
 
-    Errors: ValueError if minutes is not above 0.
+    Ctrl-C, and what a system sends before it ends a job (SIGTERM) or when a terminal is closed (SIGHUP, unless it was
+    ignored before, as by nohup). Errors: ValueError if minutes is not above 0.
     """
     request = StopRequest(minutes, tell)
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    before = signal.signal(signal.SIGINT, request.on_signal)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    taken = [n for n, handler in before.items() if n == signal.SIGINT or handler == signal.SIG_DFL]
     try:
+        for number in taken:
+            signal.signal(number, request.on_signal)
         yield request
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number in taken:
+            signal.signal(number, before[number])
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What a person sees while runs train: a bar, or a line for each of several runs; and the tables at their end."""
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
@@ -8,7 +9,12 @@ from refimpl.experiments.many import Standing
 from refimpl.experiments.many_jobs import Outcome
 
 Row = dict[str, Any]
-WIDTH = 30
+WIDTH, SHORTEST = 30, 8  # of the bar, in columns; it makes room for the words
+
+
+def _columns() -> int:
+    """Of the terminal, but for the last: a line that is wrapped cannot be written over."""
+    return shutil.get_terminal_size().columns - 1
 
 
 class Pace:
@@ -65,11 +71,15 @@ class ProgressBar:
             self.epoch, self.row = epoch, self.last_row()
         done = ((epoch - 1) * steps + step) / (self.epochs * steps)
         left = self.pace.left(epoch, step, steps, self.epochs)
-        filled = int(WIDTH * done)
-        self.stream.write(
-            f"\r[{'#' * filled}{'.' * (WIDTH - filled)}] epoch {epoch}/{self.epochs} step {step}/{steps}  "
-            f"nll {nll:.4f}{_reached(self.row)}{_speed(self.pace)}  {duration(left)} left \x1b[K"
+        line = (
+            f"epoch {epoch}/{self.epochs} step {step}/{steps}  {duration(left)} left  "
+            f"nll {nll:.4f}{_reached(self.row)}{_speed(self.pace)}"
         )
+        width = min(WIDTH, _columns() - len(line) - 3)
+        if width >= SHORTEST:
+            filled = int(width * done)
+            line = f"[{'#' * filled}{'.' * (width - filled)}] {line}"
+        self.stream.write(f"\r{line[: _columns()]}\x1b[K")
         self.stream.flush()
 
     def close(self) -> None:
@@ -121,7 +131,7 @@ class Board:
         lines = [self._line(standing) for standing in standings]
         if self.stream.isatty():
             up = f"\x1b[{self.drawn}A" if self.drawn else ""
-            self.stream.write(up + "".join(f"\r{line}\x1b[K\n" for line in lines))
+            self.stream.write(up + "".join(f"\r{line[: _columns()]}\x1b[K\n" for line in lines))
             self.drawn = len(lines)
         else:
             for standing, line in zip(standings, lines, strict=True):
@@ -132,12 +142,12 @@ class Board:
         self.stream.flush()
 
     def _line(self, standing: Standing) -> str:
-        """label, state, where, quality and sparsity, time left."""
+        """label, state, where, time left, quality and sparsity: what is cut off comes last."""
         parts = [f"{standing.label:<40} {standing.state:<9}"]
         if standing.state == "running":
             done = standing.epoch - 1 + standing.step / standing.steps
             parts.append(f"epoch {standing.epoch}/{standing.epochs} step {standing.step}/{standing.steps}")
-            parts.append(f"nll {standing.nll:.4f}{_reached(standing.row)}  {self._left(standing, done)} left")
+            parts.append(f"{self._left(standing, done)} left  nll {standing.nll:.4f}{_reached(standing.row)}")
         elif standing.row is not None:
             parts.append(f"epoch {standing.row['epoch']}/{standing.epochs}{_reached(standing.row)}")
         if standing.why:

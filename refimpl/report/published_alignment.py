@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from refimpl.experiments.published_logs import LOGS, published_configurations, published_rows
 from refimpl.report.records import RunRecord, metric_of, number
@@ -138,9 +138,10 @@ def verdicts(runs: Sequence[RunRecord], theirs: Sequence[Row]) -> list[Verdict]:
 def _verdict(bound: Bound, runs: Sequence[RunRecord], theirs: Sequence[Row]) -> Verdict:
     seen, ratios = 0, []
     for run in runs:
+        by_epoch = {row["epoch"]: row for row in run.rows}
         for one in align([run.rows], theirs):
             wanted = one.quantity in bound.quantities and (bound.epochs is None or one.epoch in bound.epochs)
-            if not wanted or (one.quantity in SCORES and not scored(run, one.epoch)):
+            if not wanted or (one.quantity in SCORES and not scored(run.config, by_epoch[one.epoch])):
                 continue
             seen += 1
             ratio = one.ours / one.theirs if one.theirs else math.nan
@@ -157,7 +158,11 @@ def _distance(ratio: float) -> float:
     return math.inf if math.isnan(ratio) or ratio <= 0.0 else abs(math.log(ratio))
 
 
-def scored(run: RunRecord, epoch: int) -> bool:
-    """Whether the run evaluates at that epoch; there, a missing value is one that was not finite."""
-    training = run.config.get("training") or {}
-    return epoch % int(training.get("evaluate_every", 1)) == 0 or epoch == training.get("epochs")
+def scored(config: dict[str, Any], row: Row) -> bool:
+    """Whether a run evaluated in that row; there, a missing value is one that was not finite.
+
+    config: what run.json says. A run that was prolonged is also evaluated where it says nothing of.
+    """
+    training, epoch = config.get("training") or {}, row["epoch"]
+    due = epoch % int(training.get("evaluate_every", 1)) == 0 or epoch == training.get("epochs")
+    return due or any(row.get(score) is not None for score in SCORES)

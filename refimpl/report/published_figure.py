@@ -75,7 +75,7 @@ def _places(figure: Figure, count: int) -> list[SubplotSpec]:
 
 def _drawn_rows(run: RunRecord, name: str) -> list[Row]:
     """The epochs after the initialisation; of quality, those at which it was evaluated."""
-    return [row for row in run.rows if row["epoch"] > 0 and (name not in SCORES or scored(run, row["epoch"]))]
+    return [row for row in run.rows if row["epoch"] > 0 and (name not in SCORES or scored(run.config, row))]
 
 
 def deviations_text(run: RunRecord, width: int = 150) -> str:

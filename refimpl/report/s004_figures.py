@@ -113,5 +113,5 @@ def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
         labels += found[1]
     if len(panels) > 1 and any(line.get_marker() == "*" for line in panels[-1].get_lines()):
         handles += panels[-1].plot([], [], "*", color="white", markeredgecolor="black", markersize=12)
-        labels.append("pre-trained model")
+        labels.append("pre-trained model, pruned")
     figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=9)

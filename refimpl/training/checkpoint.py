@@ -2,7 +2,8 @@
 
 Tensors: "param/NAME", "adam_m/NAME", "adam_v/NAME", and within an epoch "carried/LAYER.h" and "carried/LAYER.c".
 Metadata (strings): format, refimpl (the version that wrote it; absent before 0.2), epoch, step, configuration, within
-(only within an epoch), and digest, by which a damaged file is told from a whole one.
+(only within an epoch), rows (digest of the metrics up to this epoch, by which another run's are told; absent before),
+and digest, by which a damaged file is told from a whole one.
 """
 
 import contextlib
@@ -37,6 +38,7 @@ class Checkpoint(NamedTuple):
     carried: dict[str, Array] = {}  # noqa: RUF012  h and c of a stateful model, within an epoch
     within: str = ""  # JSON of how far the epoch after ``epoch`` has come; "": that epoch has not begun
     version: str = __version__  # of refimpl, which wrote it
+    rows: str = ""  # digest of the rows of metrics that belong to it; "": not known
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -74,8 +76,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "step": str(checkpoint.step),
         "configuration": checkpoint.configuration,
     }
-    if checkpoint.within:
-        metadata["within"] = checkpoint.within
+    metadata |= {name: text for name in ("within", "rows") if (text := getattr(checkpoint, name))}
     write_atomically(path, save(tensors, metadata | {"digest": _digest(tensors, metadata)}))
 
 
@@ -110,9 +111,8 @@ def load_checkpoint(path: Path, to_device: Callable[[Array], Array] = lambda arr
         parts[kind][name] = to_device(array)
     params, m, v, carried = parts.values()
     epoch, step, version = int(metadata["epoch"]), int(metadata["step"]), metadata.get("refimpl", OLDER)
-    return Checkpoint(
-        params, m, v, epoch, step, metadata["configuration"], carried, metadata.get("within", ""), version
-    )
+    within, rows = metadata.get("within", ""), metadata.get("rows", "")
+    return Checkpoint(params, m, v, epoch, step, metadata["configuration"], carried, within, version, rows)
 
 
 def _digest(tensors: dict[str, Array], metadata: dict[str, str]) -> str:

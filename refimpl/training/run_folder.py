@@ -4,6 +4,7 @@ The rows of an epoch are written before its checkpoint: a kill in between costs 
 because resuming cuts the rows back to the checkpoint.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,7 @@ from refimpl.models.recipe import Recipe
 from refimpl.training.adam import AdamState
 from refimpl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, write_atomically
 from refimpl.training.identity import differences
-from refimpl.training.metrics import Row
+from refimpl.training.metrics import OF_THE_MACHINE, Row
 from refimpl.training.partial import PARTIAL
 
 RECORD, METRICS, LAST, BEST = "run.json", "metrics.jsonl", "last.safetensors", "best.safetensors"
@@ -28,11 +29,17 @@ def store(folder: Path, rows: list[Row], params: Params, adam: AdamState, config
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / METRICS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode())
-    checkpoint = Checkpoint(params, adam.m, adam.v, rows[-1]["epoch"], adam.step, configuration)
+    checkpoint = Checkpoint(params, adam.m, adam.v, rows[-1]["epoch"], adam.step, configuration, rows=_digest(rows))
     if best:
         save_checkpoint(folder / BEST, checkpoint._replace(m={}, v={}))
     save_checkpoint(folder / LAST, checkpoint)
     (folder / PARTIAL).unlink(missing_ok=True)
+
+
+def _digest(rows: list[Row]) -> str:
+    """BLAKE2b of rows, without what is not the same when a run is repeated."""
+    told = [{name: value for name, value in row.items() if name not in OF_THE_MACHINE} for row in rows]
+    return hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def check_format(path: Path) -> None:
@@ -78,7 +85,7 @@ def restore(folder: Path, recipe: Recipe, configuration: str, xp: ModuleType) ->
     """Parameters, optimiser and rows at the last checkpoint.
 
     Errors: ValueError if the checkpoint is damaged, was written by another configuration, holds no optimiser state (as
-    best.safetensors), or is ahead of the rows.
+    best.safetensors), or is ahead of the rows; or if the rows are not those that were stored with it.
     """
     path = folder / LAST
     checkpoint = load_checkpoint(path, xp.asarray)
@@ -94,4 +101,9 @@ def restore(folder: Path, recipe: Recipe, configuration: str, xp: ModuleType) ->
     rows = [row for row in read_rows(folder) if row["epoch"] <= checkpoint.epoch]
     if not rows or rows[-1]["epoch"] != checkpoint.epoch:
         raise ValueError(f"{folder}: metrics.jsonl ends before the checkpoint of epoch {checkpoint.epoch}; start anew")
+    if checkpoint.rows and checkpoint.rows != _digest(rows):
+        raise ValueError(
+            f"{folder / METRICS}: not the rows that were stored with the checkpoint of epoch {checkpoint.epoch} "
+            "(damaged, or of another run); put them back, or start the run anew"
+        )
     return checkpoint.params, AdamState(checkpoint.m, checkpoint.v, checkpoint.step), rows

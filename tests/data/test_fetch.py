@@ -8,6 +8,7 @@ import lzma
 import os
 import socket
 import tarfile
+import threading
 
 import numpy as np
 import pytest
@@ -289,6 +290,10 @@ def test_what_is_not_the_archive_is_named_and_removed(site, tmp_path, body, mess
         (Answer(TGZ, length=len(TGZ) + 100), f"the connection ended after {len(TGZ)} of {len(TGZ) + 100} bytes"),
         (Answer(TGZ, length=1000), r"not a whole \.tar\.gz"),
         (Answer(TGZ, length=1 << 40), f"has {1 << 40} bytes, expected at most"),
+        (Answer(b"x", length="9" * 5000), r"not a whole \.tar\.gz"),
+        (Answer(status=302, headers={"Location": "http://[::1"}), r"no answer \(Invalid IPv6 URL"),
+        (Answer(status=302, headers={"Location": f"http://{'a' * 70}.invalid/"}), "no answer .*label"),
+        (Answer(status=302, headers={"Location": "/\x1b[2J"}), "HTTP 404"),
     ],
 )
 def test_an_answer_that_is_no_file_is_named_with_its_address(site, tmp_path, answer, message):
@@ -373,6 +378,55 @@ def test_a_hostile_archive_is_refused_whole(site, tmp_path, bad, what):
         with pytest.raises(RuntimeError, match=f"the archive is refused: its member .*: {what}"):
             raise RuntimeError(detail)
     assert placed(tmp_path) == []
+
+
+def extended(size, contents, count=1):
+    """A .tar.gz with headers that describe a next member, and say that they are of some size."""
+    header = tarfile.TarInfo("x")
+    header.size, header.type = size, tarfile.XHDTYPE
+    block = header.tobuf(tarfile.USTAR_FORMAT) + contents.ljust(512, b"\0")
+    return gzip.compress(count * block + AFTER.tobuf(tarfile.USTAR_FORMAT) + bytes(20_000))
+
+
+AFTER = tarfile.TarInfo("simple-examples/data/ptb.test.txt")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (extended(300 << 20, b""), f"a header .* of {300 << 20} bytes, expected at most"),
+        (extended(21, b"21 GNU.sparse.map=1,x\n"), r"not a whole \.tar\.gz \(invalid literal"),
+        (extended(13, b"13 path=abcd\n", count=3000), r"not a whole \.tar\.gz \(maximum recursion depth"),
+    ],
+    ids=["long", "no number", "many"],
+)
+def test_headers_that_python_does_not_survive_are_refused(site, tmp_path, body, message):
+    """The first would take twice its size of memory; the others raised what nobody caught, each time anew."""
+    site.answers[f"/{NAME}"] = Answer(body)
+    status, detail = outcome(get(site, tmp_path))
+    assert status == "failed"
+    with pytest.raises(RuntimeError, match=message):
+        raise RuntimeError(detail)
+    assert placed(tmp_path) == []
+
+
+def test_an_answer_does_not_reach_the_terminal_as_it_is(site, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answers = [b"HTTP/1.1 404 \x1b[2Jgone\r\nContent-Length: 0\r\n\r\n", b"\x1b[2J nonsense\r\n\r\n"]
+
+        def answer():
+            for text in answers:
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(text)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        details = [outcome(fetch(tmp_path, ["ptb-word"], sources=[address]))[1] for _ in answers]
+        thread.join()
+    assert all(detail.isprintable() and "[2J" in detail for detail in details)
 
 
 def test_an_archive_that_blows_up_is_refused(site, tmp_path, monkeypatch):

@@ -83,6 +83,46 @@ def test_a_file_with_and_without_the_line_of_sizes(tmp_path):
         assert not vectors[~found].any()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("space", [" ", "\t"])
+def test_files_as_other_systems_write_them(tmp_path, encoding, end, space):
+    file = tmp_path / "vectors.txt"
+    lines = [f"good{space}1{space}2", f"bad{space}3{space}4"]
+    file.write_bytes("".join(line + end for line in lines).encode(encoding))
+    assert vectors_of_file(file, {"good": 0, "bad": 1}, 2, 2).vectors.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_a_word_with_spaces_is_not_its_first_word(tmp_path):
+    """As GloVe's 840B file has "at name@domain.com 0.0016 ..."; of two lines with one word the first counts."""
+    file = tmp_path / "vectors.txt"
+    file.write_text("at name@domain.com 7 7\n. . . 7 7\nat 1 2\n. 3 4\nat 7 7\n")
+    vectors, found = vectors_of_file(file, {"at": 0, ".": 1}, 2, 2)
+    assert vectors.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert found.all()
+
+
+def test_defaults_are_those_of_the_docstring():
+    """Five words to either side, a root mean square of 0.13."""
+    found = texts()
+    vectors, has_one = vectors_of_texts(found, ROWS, 4)
+    np.testing.assert_array_equal(vectors, vectors_of_texts(found, ROWS, 4, window=5, scale=0.13)[0])
+    assert not np.allclose(vectors, vectors_of_texts(found, ROWS, 4, window=4)[0])
+    assert math.sqrt(np.mean(vectors[has_one] ** 2)) == pytest.approx(0.13, rel=1e-12)
+
+
+def test_texts_shorter_than_the_window_and_texts_of_one_word():
+    ids = np.array([[1, 2, 3], [2, 3, 4], [3, 1, 4], [4, 2, 1]], np.int32)
+    short = Texts(ids, np.ones((4, 3), bool), np.zeros(4, np.int32))
+    np.testing.assert_allclose(neighbours(short, 5, 9).toarray(), neighbours(short, 5, 2).toarray())
+    assert vectors_of_texts(short, 5, 2).found.tolist() == [False, True, True, True, True]
+    single = Texts(ids[:, :1], np.ones((4, 1), bool), np.zeros(4, np.int32))
+    with pytest.raises(ValueError, match=r"size: expected 1 to 0 .*got 2"):
+        vectors_of_texts(single, 5, 2)
+    with pytest.raises(ValueError, match="window: expected at least 1, got 0"):
+        vectors_of_texts(short, 5, 2, window=0)
+
+
 @pytest.mark.parametrize("line", ["good 1", "good 1 2 3", "good 1 x", "good 1 nan"])
 def test_a_damaged_line_is_named(tmp_path, line):
     file = tmp_path / "vectors.txt"

@@ -4,6 +4,9 @@ import importlib.util
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -15,6 +18,7 @@ from refimpl.experiments.many_executors import ProcessPerRun, open_executor, sha
 from refimpl.experiments.many_jobs import (
     STATES,
     Job,
+    check_configurations,
     check_new,
     finished,
     grid_jobs,
@@ -23,6 +27,8 @@ from refimpl.experiments.many_jobs import (
 from refimpl.experiments.paper_tables import TABLES
 from refimpl.experiments.plan import make_plan
 from refimpl.experiments.run import run_plan
+from refimpl.experiments.run_stop import SIGNALS
+from refimpl.experiments.starts import Starts
 from refimpl.training.metrics import OF_THE_MACHINE
 from refimpl.training.run_folder import LAST, METRICS, read_rows
 
@@ -158,10 +164,39 @@ def test_finished_is_what_the_same_options_have_nothing_left_of(tmp_path):
     assert finished(job).state == "done"
     for other in ({"epochs": 2}, {"epochs": 1, "learning_rate": 0.5}):
         assert finished(job._replace(plan=job.plan | {"overrides": other})) is None
-    assert finished(job._replace(plan=job.plan | {"seed": 1})) is None
+    starts = Starts(output_log_sigma=-1.5)
+    for other in ({"seed": 1}, {"prior": "molchanov2017"}, {"configuration": "LCIL"}, {"starts": starts}):
+        assert finished(job._replace(plan=job.plan | other)) is None
     assert finished(job._replace(start="elsewhere")) is None
     (Path(job.folder) / METRICS).write_text("{")
     assert finished(job) is None
+    (still,) = grid(tmp_path, seeds=(1,), overrides={"epochs": 50, "patience": 1, "learning_rate": 0.0})
+    assert run_job(still).row["epoch"] == 2  # nothing gets better
+    assert finished(still).state == "done"
+
+
+def test_of_a_file_of_the_users_own_only_its_contents_can_tell(tmp_path):
+    text = tmp_path / "mine.txt"
+    text.write_text("the cat sat on the mat. " * 40)
+    (job,) = grid_jobs(str(text), ["LCCL"], [0], tmp_path, "cpu", PLAN)
+    assert run_job(job).state == "done"
+    assert finished(job) is None
+    assert run_job(job).state == "done"  # nothing is left to do
+    text.write_text("the dog sat on the mat. " * 40)
+    (outcome,) = made([job], Inline(), tmp_path)
+    assert (outcome.state, "data.sha256: stored" in outcome.why) == ("failed", True)
+
+
+def test_configurations_are_checked_without_data(tmp_path):
+    check_configurations(grid(tmp_path, ("LCCL", "DCCD")))
+    check_configurations(table_jobs("workshop2017-sentiment", None, (0,), tmp_path, "cpu", {"preset": "smoke"}))
+    for jobs, message in (
+        (grid(tmp_path, ("LCCL", "LXCL")), "letters: position 1"),
+        (grid(tmp_path, prior="flat"), "prior: expected one of"),
+        (grid(tmp_path, preset="huge"), "preset: expected one of"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_configurations(jobs)
 
 
 def test_what_starts_from_another_run_waits_for_it_and_is_not_begun_without_it(tmp_path):
@@ -176,6 +211,23 @@ def test_what_starts_from_another_run_waits_for_it_and_is_not_begun_without_it(t
     outcomes = made([bad[1]._replace(start=bad[0].folder), bad[0]], Inline(), tmp_path)
     assert [outcome.state for outcome in outcomes] == ["not begun", "failed"]
     assert outcomes[0].why == "it starts from planted-lm-DXCD, seed 1: failed"
+
+
+def test_what_starts_from_a_run_waits_until_it_has_ended(tmp_path):
+    """Though there is room for both at once: the best checkpoint of the first one is there from its beginning on."""
+
+    futures = {}
+
+    class Watching(ThreadPoolExecutor):
+        def submit(self, fn, /, job):
+            assert job.start is None or futures[job.start].done()
+            futures[job.folder] = super().submit(fn, job)
+            return futures[job.folder]
+
+    first, second = grid(tmp_path, ("DCCD", "LCCL"), overrides={"epochs": 20})
+    with Watching(2) as executor:
+        outcomes = made([first, second._replace(start=first.folder)], executor, tmp_path)
+    assert [outcome.state for outcome in outcomes] == ["done", "done"]
 
 
 def test_so_many_at_once(tmp_path):
@@ -262,6 +314,52 @@ def test_a_killed_process_is_named_and_takes_no_other_with_it(tmp_path, alone):
     assert made([rest], Inline(), tmp_path)[0].row["epoch"] == reached + 1
 
 
+ORPHANS = """
+import sys
+from pathlib import Path
+from refimpl.experiments.many import run_many
+from refimpl.experiments.many_executors import open_executor
+from refimpl.experiments.many_jobs import grid_jobs
+
+if __name__ == "__main__":
+    top = Path(sys.argv[1])
+    plan = {"preset": "smoke", "overrides": {"epochs": 100_000}, "threads": 1}
+    with open_executor("processes", 1) as executor:
+        run_many(grid_jobs("planted-lm", ["LCCL"], [0], top, "cpu", plan), executor, top / ".going")
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_runs_whose_parent_is_killed_store_what_they_have_and_end(tmp_path):
+    """Parent and worker write to one pipe, which ends when the last of them has."""
+    (tmp_path / "parent.py").write_text(ORPHANS)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, tmp_path / "parent.py", str(tmp_path)]
+    parent = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+    folder = tmp_path / "planted-lm-LCCL-smoke-0"
+    try:
+        end = time.monotonic() + 60.0
+        while not (folder / STANDING).exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+    finally:
+        parent.kill()
+        parent.communicate(timeout=60.0)
+    assert not (tmp_path / ".going").exists()
+    (rest,) = grid(tmp_path, overrides={"epochs": read_rows(folder)[-1]["epoch"] + 1})
+    assert run_job(rest).state == "done"
+
+
+def test_how_far_a_run_is_need_not_be_written(tmp_path, alone, monkeypatch):
+    def full(self, *_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    (job,) = grid(tmp_path)
+    assert run_job(job).state == "done"
+    assert same_rows(job.folder, alone)
+
+
 @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="distributed (Dask) is not installed")
 @pytest.mark.filterwarnings("default")  # of Dask and what it uses
 def test_a_local_dask_cluster(tmp_path, alone):
@@ -283,7 +381,9 @@ def test_executors_by_name(monkeypatch, tmp_path):
         "from concurrent.futures import ThreadPoolExecutor\n"
         "def pool():\n    return ThreadPoolExecutor(1)\n"
         "def number():\n    return 1\n"
+        "def broken():\n    return {}['pool']\n"
     )
+    (tmp_path / "their_typo.py").write_text("def pool(:\n")
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("threads", "their_cluster:pool"):
         with open_executor(name, 1) as executor:
@@ -294,15 +394,19 @@ def test_executors_by_name(monkeypatch, tmp_path):
         ("slurm", r"^executor: expected processes, threads, dask.*got 'slurm'"),
         ("their_cluster:number", r"gives a int, not a concurrent.futures.Executor"),
         ("their_cluster:queue", r"module their_cluster has no function 'queue'"),
+        ("their_cluster:broken", r"^executor: their_cluster:broken fails: KeyError: 'pool'"),
+        ("their_typo:pool", r"^executor: their_typo cannot be imported: SyntaxError: "),
+        (":pool", r"^executor: expected processes, threads"),
         ("no_such_module:pool", r"no_such_module cannot be imported .*install no_such_module"),
     ):
         with pytest.raises(ValueError, match=message), open_executor(name, 1):
             pass
 
 
-def test_ctrl_c_is_the_parents_alone():
+def test_signals_are_the_parents_alone():
     with open_executor("processes", 1) as executor:
-        assert executor.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
+        (handlers,) = {executor.submit(signal.getsignal, number).result() for number in SIGNALS}
+    assert handlers == signal.SIG_IGN
 
 
 def test_shares(monkeypatch):

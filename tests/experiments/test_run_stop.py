@@ -1,6 +1,5 @@
 """A run that is stopped by Ctrl-C or by the clock is stored and continued; a folder has one run at a time."""
 
-import json
 import os
 import signal
 import threading
@@ -9,7 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from refimpl import __version__
 from refimpl.cli import main
 from refimpl.cli import reproduce as command
 from refimpl.experiments import run_stop
@@ -19,7 +17,7 @@ from refimpl.experiments.run_stop import STOPPING, alone_in, stoppable
 from refimpl.training.checkpoint import load_checkpoint
 from refimpl.training.metrics import OF_THE_MACHINE
 from refimpl.training.partial import PARTIAL
-from refimpl.training.run_folder import BEST, LAST, METRICS, RECORD, RECORD_FORMAT, read_rows
+from refimpl.training.run_folder import BEST, LAST, METRICS, RECORD, read_rows
 
 RUN = ["reproduce", "planted-lm", "--preset", "smoke", "--epochs", "2"]  # 25 steps an epoch: reads after 16 and 25
 
@@ -27,21 +25,21 @@ RUN = ["reproduce", "planted-lm", "--preset", "smoke", "--epochs", "2"]  # 25 st
 class PressesCtrlC(command.ProgressBar):
     """At the n-th read of the loss."""
 
-    at = 1
+    at, number = 1, signal.SIGINT
 
     def __call__(self, *arguments):
         super().__call__(*arguments)
         PressesCtrlC.at -= 1
         if PressesCtrlC.at <= 0:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(self.number)
 
 
 @pytest.fixture
 def pressed(monkeypatch):
     monkeypatch.setattr(command, "ProgressBar", PressesCtrlC)
 
-    def at(read):
-        PressesCtrlC.at = read
+    def at(read, number=signal.SIGINT):
+        PressesCtrlC.at, PressesCtrlC.number = read, number
 
     return at
 
@@ -63,13 +61,16 @@ def whole(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(("read", "within", "where"), [(1, True, "in epoch 1 after 16 of 25"), (2, False, "epoch 1")])
-def test_ctrl_c_stores_and_says_how_to_go_on(pressed, tmp_path, capsys, whole, read, within, where):
+@pytest.mark.parametrize(
+    ("read", "number", "within", "where"),
+    [(1, signal.SIGINT, True, "in epoch 1 after 16 of 25"), (2, signal.SIGTERM, False, "epoch 1")],
+)
+def test_ctrl_c_stores_and_says_how_to_go_on(pressed, tmp_path, capsys, whole, read, number, within, where):
     folder = tmp_path / "run"
-    before = signal.getsignal(signal.SIGINT)
-    pressed(read)
+    before = [signal.getsignal(each) for each in run_stop.SIGNALS]
+    pressed(read, number)
     assert main([*RUN, "--out", str(folder)]) == 130
-    assert signal.getsignal(signal.SIGINT) is before
+    assert [signal.getsignal(each) for each in run_stop.SIGNALS] == before
     said = capsys.readouterr().err
     assert STOPPING in said
     assert f"{folder}: stopped {where if within else 'after ' + where}" in said
@@ -91,7 +92,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(command, "ProgressBar", Impatient)
     assert main([*RUN, "--out", str(tmp_path / "run")]) == 130
     assert "continue with --resume" in capsys.readouterr().err
-    assert held_by(tmp_path / "run") == [RECORD, METRICS, LAST]
+    assert held_by(tmp_path / "run") == [RECORD, METRICS, LAST, BEST]
 
 
 def test_a_run_in_pieces_by_the_clock(tmp_path, capsys, monkeypatch, whole):
@@ -125,6 +126,18 @@ def test_the_clock_and_the_signal():
     with stoppable(1e-9, told.append) as stop:
         assert stop()
         assert not stop.interrupted
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+def test_what_nohup_has_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stoppable(None, print) as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_in_a_thread_there_is_no_signal_to_wait_for():
@@ -161,30 +174,6 @@ def test_a_file_system_that_cannot_hold_is_no_obstacle(tmp_path, monkeypatch):
     monkeypatch.setattr(run_stop, "fcntl", None)
     with alone_in(tmp_path):
         pass
-
-
-# --- folders of other versions ----------------------------------------------------------------------------------------
-
-
-def test_the_record_has_a_format_and_a_later_one_is_refused_with_the_version(tmp_path):
-    plan = make_plan("planted-lm", preset="smoke", overrides={"epochs": 1})
-    run = run_plan(plan, tmp_path / "run")
-    path = tmp_path / "run" / RECORD
-    record = json.loads(path.read_text())
-    assert record["format"] == RECORD_FORMAT
-    assert load_checkpoint(tmp_path / "run" / BEST).version == __version__
-    del record["format"]
-    path.write_text(json.dumps(record))  # as an older version wrote it
-    assert run_plan(plan, tmp_path / "run", resume=True).rows == run.rows
-    later = record | {"format": 99, "environment": {"versions": {"refimpl": "7.5"}}}
-    for content, message in (
-        (json.dumps(later), rf"^{path}: format 99, written by refimpl 7.5; this is refimpl {__version__}, which reads"),
-        ("[1]", rf"^{path}: expected a JSON object"),
-        ("{", rf"^{path}: expected a JSON object"),
-    ):
-        path.write_text(content)
-        with pytest.raises(ValueError, match=message):
-            run_plan(plan, tmp_path / "run", resume=True)
 
 
 def test_where_a_run_stands():

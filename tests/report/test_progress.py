@@ -12,6 +12,12 @@ from refimpl.report.progress import Board, Pace, ProgressBar, duration, format_r
 ROW = {"epoch": 2, "valid": 154.25, "test": 150.0, "metric": "perplexity", "compression": 3.21}
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """A terminal of 160 columns."""
+    monkeypatch.setenv("COLUMNS", "160")
+
+
 class Terminal(io.StringIO):
     """A stream that is one."""
 
@@ -70,11 +76,31 @@ def test_the_bar_has_quality_sparsity_and_time_left(monkeypatch):
     bar.close()
     first, second, third = stream.getvalue().removesuffix("\n").split("\r")[1:]
     assert first.startswith("[###")
-    assert "epoch 1/4 step 16/32  nll 6.5000  perplexity 154.2  compression 3.21  ? left" in first
-    assert "2.0 steps/s  48 s left" in second
+    assert "epoch 1/4 step 16/32  ? left  nll 6.5000  perplexity 154.2  compression 3.21" in first
+    assert "  48 s left  " in second
+    assert "2.0 steps/s" in second
     assert "epoch 2/4" in third
-    assert "2.0 steps/s  1 min 40 s left" in third  # 80 steps and 3 evaluations of 20 s
+    assert "  1 min 40 s left  " in third  # 80 steps and 3 evaluations of 20 s
     assert len(asked) == 2  # once an epoch
+
+
+@pytest.mark.parametrize("columns", [20, 80, 90, 160])
+def test_no_line_is_longer_than_the_terminal(monkeypatch, columns):
+    """One that is wrapped cannot be written over: every update would be a new line."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream = Terminal()
+    ProgressBar(4, stream, lambda: ROW)(1, 16, 32, 6.5)
+    (line,) = stream.getvalue().removesuffix("\x1b[K").split("\r")[1:]
+    words = "epoch 1/4 step 16/32  ? left  nll 6.5000  perplexity 154.2  compression 3.21"
+    assert len(line) < columns
+    assert line.startswith("[") == (columns > 80)  # the bar makes room
+    assert words[:19] in line
+    assert (words in line) == (columns >= 80)
+    stream = Terminal()
+    Board(stream, clock=lambda: 0.0)([Standing("a", "failed", "why " * 20, 10), Standing("b" * 50, "waiting", "", 10)])
+    lines = stream.getvalue().split("\x1b[K\n")
+    assert len(lines) == 3
+    assert all(len(line.removeprefix("\r")) < columns for line in lines)
 
 
 def test_nothing_is_drawn_where_nobody_looks():
@@ -97,11 +123,11 @@ def test_a_line_a_run_redrawn_on_a_terminal():
     board = Board(stream, clock=lambda: next(moments))
     board(standings(1, 50))
     assert stream.getvalue().count("\n") == 2
-    assert "epoch 1/10 step 50/100  nll 1.5000  ? left" in stream.getvalue()
+    assert "epoch 1/10 step 50/100  ? left  nll 1.5000" in stream.getvalue()
     board(standings(3, 50, row=ROW))
     again = stream.getvalue().partition("\x1b[2A")[2]
     assert again.count("\n") == 2
-    assert "epoch 3/10 step 50/100  nll 1.5000  perplexity 154.2  compression 3.21  3 min 45 s left" in again
+    assert "epoch 3/10 step 50/100  3 min 45 s left  nll 1.5000  perplexity 154.2  compression 3.21" in again
 
 
 def test_elsewhere_a_line_when_something_happened():

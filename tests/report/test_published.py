@@ -138,7 +138,9 @@ def test_a_value_that_is_not_finite_does_not_hold(paper_run):
     verdict = verdicts([run], authors_rows(run))[0]
     assert verdict.holds is False
     assert "no value, valid at epoch 2" in verdict.detail
-    run.config["training"]["evaluate_every"] = 3  # then epoch 2 was not evaluated, and nothing is missing
+    run.config["training"]["evaluate_every"] = 3  # then epochs 1 and 2 were not evaluated, and nothing is missing
+    for row in run.rows[1:3]:
+        row.update(valid=None, test=None)
     verdict = verdicts([run], authors_rows(run))[0]
     assert verdict.holds is True
     assert "2 compared" in verdict.detail
@@ -257,3 +259,26 @@ def test_csv_holds_every_quantity_in_stored_units(paper_run):
     told = [float(words[key]) for key in ("seeds", "ours", "ours_low", "ours_high", "theirs", "difference")]
     assert told == [2, 688.5, 458, 919, 919, -230.5]
     assert float(words["difference_percent"]) == pytest.approx(-100 * 230.5 / 919)
+
+
+def test_a_run_that_was_prolonged_is_judged_beyond_the_epochs_that_its_record_names(paper_run):
+    """run.json keeps the number of epochs of the first call; the last one of each call is evaluated."""
+
+    def sparse(row):
+        if row["epoch"] not in (5, 8):
+            row.update(valid=None, test=None)
+        elif row["epoch"] == 8:
+            row["valid"] *= 3.0
+
+    run = paper_run("word-ptb", "LCCL", 8, sparse, training={"epochs": 5, "evaluate_every": 5})
+    quality = verdicts([run], authors_rows(run))[0]
+    assert quality.holds is False
+    assert "valid at epoch 8" in quality.detail
+    assert quality.detail.endswith("4 compared")
+
+
+def test_the_extremes_of_each_side_are_its_own(paper_run):
+    """Ours rises where theirs falls: least and greatest stand at other epochs."""
+    run = paper_run(change=lambda row: row.update(vocabulary=[row["epoch"], 20003]))
+    (words,) = (row for row in texts(extremes_table(compare([run]))) if row[0] == "vocabulary")
+    assert words[1:] == ["20", "20", "919", "60", "60", "60", "2,192", "20"]

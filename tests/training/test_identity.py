@@ -85,7 +85,7 @@ def test_the_version_that_wrote_a_checkpoint_is_known_or_older(tmp_path):
     assert load_checkpoint(path).version == "0.7"
     old = {"format": FORMAT, "epoch": "3", "step": "7", "configuration": "null"}
     path.write_bytes(save({}, old | {"digest": _digest({}, old)}))
-    assert load_checkpoint(path)[3:] == (3, 7, "null", {}, "", "an older version")
+    assert load_checkpoint(path)[3:] == (3, 7, "null", {}, "", "an older version", "")
     path.write_bytes(save({}, {"format": "refimpl-checkpoint/2", "refimpl": "9.1"}))
     message = rf"expected format '{FORMAT}', got 'refimpl-checkpoint/2'; written by refimpl 9.1, and this is refimpl"
     with pytest.raises(ValueError, match=message):

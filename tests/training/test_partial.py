@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from refimpl.training import loop
 from refimpl.training.checkpoint import load_checkpoint, save_checkpoint
 from refimpl.training.engines import make_engine
 from refimpl.training.loop import Breaks, train
@@ -95,6 +97,15 @@ def test_it_is_written_by_the_clock_and_removed_with_the_epoch(tmp_path, seconds
     assert [step for step, _ in found] == [16, 32, 48, 52]  # told before it is written
     assert sum(there for _, there in found) == expected
     assert {file.name for file in tmp_path.iterdir()} == {METRICS, LAST, BEST}
+
+
+def test_so_many_seconds_lie_between_two_and_none_is_written_when_the_epoch_is_over(tmp_path, monkeypatch):
+    """A second between two reads of the loss, at the steps 16, 32, 48 and 52, and two between checkpoints."""
+    saved, clock = [], iter(map(float, range(100)))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(loop, "save_partial", lambda folder, partial, *_: saved.append(partial.sums.batches))
+    train(setup_of("words", epochs=1), tmp_path, configuration=CONFIGURATION, breaks=Breaks(seconds=2.0))
+    assert saved == [32]
 
 
 def load(folder, **changes):

@@ -66,6 +66,23 @@ def test_rows_that_end_before_the_checkpoint_are_refused(folder):
             restore(folder, RECIPE, HERE, np)
 
 
+def test_rows_of_another_run_are_refused_but_not_for_what_is_of_the_machine(folder):
+    stored = read_rows(folder)
+
+    def write(rows):
+        (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    write([row | {"seconds": 3.5, "peak_mib": 7.0} for row in stored])
+    assert restore(folder, RECIPE, HERE, np)[2][0]["seconds"] == 3.5
+    write([*stored[:1], stored[1] | {"valid": 2.5}, *stored[2:]])
+    with pytest.raises(
+        ValueError, match=rf"^{folder / METRICS}: not the rows .* checkpoint of epoch 3 .*put them back"
+    ):
+        restore(folder, RECIPE, HERE, np)
+    save_checkpoint(folder / LAST, load_checkpoint(folder / LAST)._replace(rows=""))  # as an older version wrote it
+    assert restore(folder, RECIPE, HERE, np)[2][1]["valid"] == 2.5
+
+
 def test_another_configuration_is_refused(folder):
     before = files(folder)
     with pytest.raises(

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from refimpl.training.identity import differences
 from refimpl.training.run_folder import read_rows
 
 HERE = Path(__file__).parent
@@ -17,6 +18,10 @@ PRESETS = ("paper", "mini", "small", "smoke", "warmup")
 PLAIN = ("epoch", "nll", "kl", "kl_weight", "n_terms", "valid", "test", "compression", "compression_raw")
 COUNTED = ("vocabulary", "neurons", "gates")
 MEASURED = ("seconds", "peak_mib")
+SAME = (  # what a run that goes on has in common with its earlier record
+    *("experiment", "configuration", "preset", "seed", "dtype", "start", "word_vectors", "output_log_sigma"),
+    *("recipe", "training"),
+)
 
 
 class Record(NamedTuple):
@@ -50,13 +55,30 @@ def from_folder(folder: Path) -> Record:
 
 
 def write(record: Record, name: str | None = None) -> None:
-    """Write JSON and CSV of a record, under a name of its own if one is given."""
+    """Write JSON and CSV of a record, under a name of its own if one is given.
+
+    Errors: ValueError if the record of another run, or of more epochs of this one, has that name.
+    """
     folder = HERE / record.run["preset"]
     folder.mkdir(exist_ok=True)
+    check_same(folder / f"{name or record.name}.json", record)
     lines = ",\n".join(f"  {json.dumps(row)}" for row in record.rows)
     run = json.dumps(record.run, indent=1).replace("\n", "\n ")
     (folder / f"{name or record.name}.json").write_text(f'{{\n "run": {run},\n "metrics": [\n{lines}\n ]\n}}\n')
     (folder / f"{name or record.name}.csv").write_text(as_csv(record.rows))
+
+
+def check_same(path: Path, record: Record) -> None:
+    """Errors: as ``write``."""
+    if not path.exists():
+        return
+    stored = json.loads(path.read_text())
+    asked, held = ({key: run.get(key) for key in SAME} for run in (record.run, stored["run"]))
+    other = differences(json.dumps(held), json.dumps(asked))
+    if len(stored["metrics"]) > len(record.rows):
+        other.append(f"epochs: stored {stored['metrics'][-1]['epoch']}, now {record.rows[-1]['epoch']}")
+    if other:
+        raise ValueError(f"{path}: holds another run ({'; '.join(other)}); give this one a name with --as NAME")
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from refimpl.experiments.catalogue import EXPERIMENTS
 from refimpl.experiments.paper_tables import TABLES, Figures, PaperTable, Row
 from refimpl.experiments.published_logs import published_configurations, published_rows
-from validation.reproductions.claims import records_of, reported, spread, verdicts
+from validation.reproductions.claims import number, records_of, reported, spread, variants_of, verdicts, zeros
 from validation.reproductions.records import Record, read_all
 
 PAGE = Path(__file__).parents[1] / "RESULTS.md"
@@ -24,7 +24,8 @@ INTRODUCTION = """\
 Written by `python -m validation.reproductions.results` from the [records of runs](reproductions/README.md); nothing
 here is typed in. *Published* is what the paper prints; where a run of ours has not reached the paper's last epoch, the
 authors' log at our epoch stands below it. *Ours* is validation / test, compression, vocabulary, neurons, gates, at the
-epoch that is named; curves over the authors' are in [published](published/README.md). What a run deviates in stands in
+epoch that is named; zeros are counted as the source counts, in S004's tables by log alpha alone, else after
+propagation; curves over the authors' are in [published](published/README.md). What a run deviates in stands in
 its record (`deviations`) and is printed when it starts.
 """
 MINIATURE = """\
@@ -54,7 +55,8 @@ def page(records: Sequence[Record]) -> str:
 def paper_section(table: PaperTable, records: Sequence[Record]) -> str:
     """Published, ours, command: a row of the table each."""
     rows = [
-        [row.label, published(row, records), ours(row, records), f"`{command(row, 'paper')}`"] for row in table.rows
+        [row.label, published(row, records), ours(row, records), f"`{command(table, row, 'paper')}`"]
+        for row in table.rows
     ]
     return section(f"### {table.title} ({table.source})", ["row", "published", "ours", "command"], rows)
 
@@ -71,29 +73,30 @@ def mini_row(row: Row, records: Sequence[Record]) -> list[str]:
     """Means and ranges over the seeds of a row."""
     found = records_of(row, records)
     if not found:
-        return [row.label, NOT_RUN, *[""] * 7]
+        return [row.label, "not finished" if variants_of(row, records) else NOT_RUN, *[""] * 7]
     figures = [
         spread(row, records, lambda epoch: scaled(epoch, "test")),
         spread(row, records, lambda epoch: epoch["compression"]),
         *(spread(row, records, lambda epoch, name=name: float(epoch[name][0])) for name in COUNTS),
     ]
-    zeros = ", ".join(f"{name.split('.')[1]} {share:.1f}" for name, share in sparsity(found[0].rows[-1]).items())
+    shares = [zeros(row, epoch) for record in found if (epoch := reported(row, record)) is not None]
+    means = {
+        name: sum(of.get(name, 0.0) for of in shares) / len(shares)
+        for name in MATRICES
+        if any(name in of for of in shares)
+    }
     cells = ["" if f is None else cell(f.mean, f.low, f.high) for f in figures]
-    return [row.label, f"{found[0].run['weights_per_term']:.3g}", str(len(found)), *cells, zeros]
+    return [row.label, f"{found[0].run['weights_per_term']:.3g}", str(len(found)), *cells, shares_text(means, 1)]
 
 
 DIGITS = {"accuracy": ".2f", "bits_per_char": ".3f", "perplexity": ".1f", "rmse": ".4f"}
 COUNTS = ("vocabulary", "neurons", "gates")
+MATRICES = {"embedding.W": "embedding", "lstm.W_x": "W_x", "lstm.W_h": "W_h", "output.W": "W_y"}  # as S004 names them
 
 
 def cell(mean: float, low: float, high: float) -> str:
     """Mean, and the range where there is one."""
     return number(mean) if low == high else f"{number(mean)} ({number(low)} to {number(high)})"
-
-
-def number(value: float) -> str:
-    """Four digits, and none lost of a whole number."""
-    return "all pruned" if value > 1e9 else f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def scaled(epoch: dict[str, Any], split: str) -> float | None:
@@ -102,20 +105,20 @@ def scaled(epoch: dict[str, Any], split: str) -> float | None:
     return 100.0 * value if value is not None and epoch["metric"] == "accuracy" else value
 
 
-def sparsity(epoch: dict[str, Any]) -> dict[str, float]:
-    """Zeros of each matrix of which some are zero, in per cent."""
-    return {name: 100.0 * (1.0 - kept / total) for name, (kept, _, total) in epoch["kept"].items() if kept < total}
+def shares_text(shares: dict[str, float], digits: int) -> str:
+    """Zeros in per cent, each with the name of its matrix."""
+    return ", ".join(f"{MATRICES[name]} {share:.{digits}f}" for name, share in shares.items())
 
 
 def published(row: Row, records: Sequence[Record]) -> str:
     """What the paper prints, and the authors' log at the epoch of our run where that is an earlier one."""
     printed = printed_figures(row)
-    for record in records_of(row, records)[:1]:
-        epoch, total = record.rows[-1]["epoch"], EXPERIMENTS[row.experiment].presets["paper"].options.epochs
-        if epoch < total and row.configuration in published_configurations(row.experiment):
-            at = [log for log in published_rows(row.experiment, row.configuration) if log["epoch"] == epoch]
-            printed += "".join(f"<br>log, epoch {epoch}: {figures_of(log)}" for log in at)
-    return printed
+    if row.configuration not in published_configurations(row.experiment):
+        return printed
+    total = EXPERIMENTS[row.experiment].presets["paper"].options.epochs
+    epochs = {epoch["epoch"] for r in variants_of(row, records) if (epoch := reported(row, r)) is not None} - {total}
+    logs = [log for log in published_rows(row.experiment, row.configuration) if log["epoch"] in epochs]
+    return printed + "".join(f"<br>log, epoch {log['epoch']}: {figures_of(row, log)}" for log in logs)
 
 
 def printed_figures(row: Row) -> str:
@@ -128,46 +131,56 @@ def printed_figures(row: Row) -> str:
     ]
     parts = [" / ".join(scores)]
     parts += [] if f.compression is None else [f"{f.compression:,g}×"]
-    counts = (("words", f.vocabulary), ("neurons", f.neurons), ("gates", f.gates))
+    counts = ((symbols(row), f.vocabulary), ("neurons", f.neurons), ("gates", f.gates))
     parts += [f"{count:,} {name}" for name, count in counts if count is not None]
-    parts += ["zeros " + " - ".join(f"{share:g}" for _, share in f.sparsity) + " %"] if f.sparsity else []
+    parts += (
+        ["zeros " + ", ".join(f"{MATRICES[name]} {share:g}" for name, share in f.sparsity) + " %"] if f.sparsity else []
+    )
     return ", ".join(parts) + (f" ({row.note})" if row.note else "")
+
+
+def symbols(row: Row) -> str:
+    """What the vocabulary of a row holds."""
+    return "characters" if EXPERIMENTS[row.experiment].model == "characters" else "words"
 
 
 def ours(row: Row, records: Sequence[Record]) -> str:
     """What our runs of a row reached."""
     lines = []
-    for record in records_of(row, records):
+    total = EXPERIMENTS[row.experiment].presets["paper"].options.epochs
+    for record in variants_of(row, records):
         epoch = reported(row, record)
-        if epoch is not None:
-            total = EXPERIMENTS[row.experiment].presets["paper"].options.epochs
-            which = "best, " if row.which == "best" else ""
-            link = f"[{record.name}](reproductions/paper/{record.name}.json)"
-            lines.append(f"{which}epoch {epoch['epoch']} (of {total}): {figures_of(epoch)}; {link}")
+        which = "best, " if row.which == "best" else ""
+        link = f"[{record.name}](reproductions/paper/{record.name}.json)"
+        if epoch is None:
+            lines.append(f"epoch {record.rows[-1]['epoch']} (of {total}): not yet evaluated; {link}")
+        else:
+            lines.append(f"{which}epoch {epoch['epoch']} (of {total}): {figures_of(row, epoch)}; {link}")
     return "<br>".join(lines) or NOT_RUN
 
 
-def figures_of(epoch: dict[str, Any]) -> str:
+def figures_of(row: Row, epoch: dict[str, Any]) -> str:
     """An epoch's figures on one line."""
     digits = DIGITS[epoch["metric"]]
     scores = " / ".join("-" if (s := scaled(epoch, n)) is None else f"{s:{digits}}" for n in ("valid", "test"))
     if all(count[0] == count[2] for count in epoch["kept"].values()):
         return scores
-    counts = ", ".join(f"{epoch[name][0]:,} {name if name != 'vocabulary' else 'words'}" for name in COUNTS)
-    zeros = " - ".join(f"{share:.2f}" for share in sparsity(epoch).values())
-    return f"{scores}, {number(epoch['compression'])}×, {counts}, zeros {zeros} %"
+    words = {"vocabulary": symbols(row)}
+    counts = ", ".join(f"{epoch[name][0]:,} {words.get(name, name)}" for name in COUNTS)
+    compression = "all pruned" if epoch["compression"] > 1e9 else f"{number(epoch['compression'])}×"
+    return f"{scores}, {compression}, {counts}, zeros {shares_text(zeros(row, epoch), 2)} %"
 
 
-def command(row: Row, preset: str) -> str:
-    """The command that makes a row."""
-    words = f"refimpl reproduce {row.experiment} --config {row.configuration} --preset {preset}"
-    start = f" --start runs/{row.experiment}-{row.start[0]}-{preset}-0" if row.start else ""
-    return words + start
+def command(table: PaperTable, row: Row, preset: str) -> str:
+    """The command that makes a row, with the run that it starts from."""
+    if row.start:
+        return f'refimpl reproduce --table {table.id} --row "{row.label}" --preset {preset}'
+    return f"refimpl reproduce {row.experiment} --config {row.configuration} --preset {preset}"
 
 
 def claims_section(records: Sequence[Record]) -> str:
     """Which of the papers' claims hold at the preset mini."""
-    words = {True: "holds", False: "does not hold", None: NOT_RUN}
+    words = {True: "holds", False: "does not hold", None: "not judged"}
     rows = [[verdict.claim, words[verdict.holds], verdict.figures] for verdict in verdicts(records)]
     return section("### Do the claims hold at this scale?", ["claim", "", "figures"], rows)
 
