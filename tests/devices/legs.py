@@ -26,6 +26,10 @@ ROOMS += ("refimpl.training.elbo", "refimpl.training.adam", "refimpl.training.cl
 HOST_ENGINE = ("refimpl.models.fast_layers", "refimpl.models.occurring")  # made for NumPy; arrays of it do not travel
 ALSO = {"refimpl.arrays": ("scatter_add", "check_ids")}  # the rest of arrays.py is what the others are made of
 
+HANDED = {  # functions that call one handed to them, perhaps of the host: no leg, that one travels by itself
+    "refimpl.bayes.kl.table.kl_terms",
+    "refimpl.bayes.kl.table.summed_kl",
+}
 READS = {  # functions that read the device on purpose, and why
     "refimpl.models.parameters.check_params": "once before a run: a parameter that is not finite is named",
     "refimpl.compression.thresholds.alive_masks": "once an evaluation: a log alpha that is NaN is refused",
@@ -49,7 +53,8 @@ def install(device: str) -> None:
     found = list(modules())
     for module in found:
         for name, value in vars(module).items():
-            if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_"):
+            own = inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
+            if own and f"{module.__name__}.{name}" not in HANDED:
                 replaced[value] = leg.wrap(value)
     for module_name, names in ALSO.items():
         found.append(importlib.import_module(module_name))
