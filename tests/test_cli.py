@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from refimpl.cli import main
+from tests.commands import contents, refused
 
 RUN = ["reproduce", "planted-lm", "--preset", "smoke", "--epochs", "1"]
 
@@ -16,23 +17,6 @@ RUN = ["reproduce", "planted-lm", "--preset", "smoke", "--epochs", "1"]
 def run_folder(tmp_path):
     assert main([*RUN, "--out", str(tmp_path / "run")]) == 0
     return tmp_path / "run"
-
-
-def refused(arguments, capsys, *expected):
-    """The command exits with 2 and its message holds all the expected words."""
-    try:
-        code = main(arguments)
-    except SystemExit as stop:  # argparse
-        code = stop.code
-    message = capsys.readouterr().err
-    assert code == 2
-    for words in expected:
-        assert words in message
-    assert "Traceback" not in message
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def vectors_of_texts(texts: Texts, rows: int, size: int, *, window: int = WINDOW
     M is 0 or, where it is positive, log of how much more often two words stand near each other than their frequencies
     give, the context's to the power 0.75. The vectors are scaled to a root mean square of ``scale``; of each singular
     vector the largest entry is positive.
-    rows: of the embedding. Source: Levy and Goldberg 2014; Levy, Goldberg and Dagan 2015.
+    rows: of the embedding. Equations: VECTORS.E1-E3. Source: Levy and Goldberg 2014; Levy, Goldberg and Dagan 2015.
     Errors: ValueError if size is not below the number of words that occur near another, or window is below 1.
     """
     if window < 1:
@@ -47,31 +47,37 @@ def vectors_of_texts(texts: Texts, rows: int, size: int, *, window: int = WINDOW
         raise ValueError(f"size: expected 1 to {max(found.sum() - 1, 0)} (words that occur, less one), got {size}")
     u, s, _ = svds(positive, k=size, v0=np.ones(rows), return_singular_vectors="u")
     largest = u[np.abs(u).argmax(axis=0), np.arange(size)]
-    vectors = (u * np.sign(largest) * np.sqrt(s))[:, ::-1]  # the largest singular value first
+    vectors = (u * np.sign(largest) * np.sqrt(s))[:, ::-1]  # [VECTORS.E3]; the largest singular value first
     vectors[~found] = 0.0
     return WordVectors(vectors * (scale / np.sqrt(np.mean(vectors[found] ** 2))), found)
 
 
 def neighbours(texts: Texts, rows: int, window: int) -> sparse.csr_matrix:
-    """How often two words stand within a window of each other, the nearer the more: 1 / distance. Symmetric."""
+    """How often two words stand within a window of each other, the nearer the more: 1 / distance. Symmetric.
+
+    Equations: VECTORS.E1.
+    """
     total = sparse.csr_matrix((rows, rows))
     for distance in range(1, window + 1):
         both = texts.mask[:, :-distance] & texts.mask[:, distance:]
         pair = texts.ids[:, :-distance][both], texts.ids[:, distance:][both]
         once = sparse.csr_matrix((np.full(len(pair[0]), 1.0 / distance), pair), shape=(rows, rows))
-        total = total + once + once.T
+        total = total + once + once.T  # [VECTORS.E1]
     return total
 
 
 def positive_information(counts: sparse.csr_matrix) -> sparse.csr_matrix:
-    """log(count(w, c) sum / (count(w) count(c))), smoothed over contexts, where it is positive; 0 elsewhere."""
+    """log(count(w, c) / (count(w) p(c))), p smoothed over contexts, where it is positive; 0 elsewhere.
+
+    Equations: VECTORS.E2.
+    """
     if not counts.nnz:
         return counts
     word = np.asarray(counts.sum(axis=1)).ravel()
     context = word**SMOOTHING
     context /= context.sum()
     entries = counts.tocoo()
-    information = np.log(entries.data / (word[entries.row] * context[entries.col]))
+    information = np.log(entries.data / (word[entries.row] * context[entries.col]))  # [VECTORS.E2]
     kept = information > 0.0
     return sparse.csr_matrix((information[kept], (entries.row[kept], entries.col[kept])), shape=counts.shape)
 

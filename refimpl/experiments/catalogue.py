@@ -32,7 +32,6 @@ class Experiment(NamedTuple):
     default: str
     configurations: dict[str, str]  # code -> what the papers call it
     source: str
-    corpus: str | None = None  # name in refimpl/data/corpora; None: embedded, or the user's own file
 
 
 ORIGINAL, SPARSEVD, VOCABULARY = "Original", "SparseVD", "SparseVD-Voc"
@@ -71,7 +70,6 @@ EXPERIMENTS = {
             "LCCL",
             LM_CODES,
             "S000, S003",
-            "ptb-char",
         ),
         Experiment(
             "char-ptb-2017",
@@ -82,13 +80,10 @@ EXPERIMENTS = {
             "sparsevd",
             workshop2017.CONFIGURATIONS,
             "S004",
-            "ptb-char",
         ),
-        Experiment(
-            "word-ptb", "Penn Treebank, words", "words", "perplexity", WORDS, "LCCL", LM_CODES, "S000, S003", "ptb-char"
-        ),
-        Experiment("imdb", "IMDb reviews", "texts", "accuracy", IMDB, "LLLCCL", TEXT_CODES, "S000, S003", "imdb"),
-        Experiment("agnews", "AG News", "texts", "accuracy", AGNEWS, "LLLCCL", TEXT_CODES, "S000, S003", "agnews"),
+        Experiment("word-ptb", "Penn Treebank, words", "words", "perplexity", WORDS, "LCCL", LM_CODES, "S000, S003"),
+        Experiment("imdb", "IMDb reviews", "texts", "accuracy", IMDB, "LLLCCL", TEXT_CODES, "S000, S003"),
+        Experiment("agnews", "AG News", "texts", "accuracy", AGNEWS, "LLLCCL", TEXT_CODES, "S000, S003"),
         Experiment(
             "cornell",
             "Cornell movie review scale data",
@@ -98,7 +93,6 @@ EXPERIMENTS = {
             "sparsevd",
             workshop2017.CONFIGURATIONS | TEXT_CODES,
             "S004",
-            "cornell",
         ),
     )
 }

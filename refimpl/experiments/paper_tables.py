@@ -141,3 +141,10 @@ CHARACTERS_2017 = PaperTable(
 )
 # fmt: on
 TABLES = {table.id: table for table in (CLASSIFICATION, GENERATION, STRUCTURED, SENTIMENT_2017, CHARACTERS_2017)}
+
+
+def command(table: str, row: Row, preset: str) -> str:
+    """The command that makes a row of a table; a row that starts from another run is made with it."""
+    if row.start is not None:
+        return f'refimpl reproduce --table {table} --row "{row.label}" --preset {preset}'
+    return f"refimpl reproduce {row.experiment} --config {row.configuration} --preset {preset}"

@@ -92,7 +92,16 @@ AGNEWS = {
 CORNELL = {
     "paper": Preset((128,), Options(1000, 0.001, clip_norm=0.1), 128, 200, embedding=128, num_words=20_000),
     "small": Preset((32,), Options(20, 0.001, clip_norm=0.1), 128, 200, embedding=32, num_words=5_000),
-    "mini": Preset((32,), Options(60, 0.001, clip_norm=0.1, evaluate_every=2), 128, 100, embedding=32, num_words=5_000),
+    "mini": Preset(
+        (32,),
+        Options(25, 0.002, clip_norm=0.1),
+        128,
+        100,
+        embedding=32,
+        num_words=5_000,
+        train=8_000,
+        test=2_000,
+    ),
     "smoke": Preset(
         (8,), Options(2, 0.001, clip_norm=0.1), 32, 40, embedding=8, num_words=500, train=300, valid=100, test=100
     ),

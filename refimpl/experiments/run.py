@@ -94,10 +94,10 @@ def _write_record(plan: Plan, folder: Path, device: str, tell: Callable[[str], N
         reached = 0 if row is None else row["epoch"]
         if epochs < reached:
             tell(f"{folder}: has {reached} epochs already, {epochs} were asked for: there is nothing to train")
-        if epochs < reached or epochs == record["training"]["epochs"]:
+        told = (epochs, plan.record["deviations"])  # older versions stored no deviations
+        if epochs < reached or told == (record["training"]["epochs"], record.get("deviations")):
             return
-        record["training"]["epochs"] = epochs
-        record["deviations"] = plan.record["deviations"]  # they tell of the epochs
+        record["training"]["epochs"], record["deviations"] = told
     write_atomically(path, (json.dumps(record, indent=2) + "\n").encode())
 
 

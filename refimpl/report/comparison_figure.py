@@ -13,18 +13,11 @@ from refimpl.report.spread import Spread, spread
 from refimpl.training.metrics import Row
 
 
-def comparison(runs: Mapping[str, Sequence[Row]]) -> Figure:
+def comparison(groups: Mapping[str, Sequence[Sequence[Row]]]) -> Figure:
     """Several configurations of one experiment: validation and test metric and compression, by epoch and by each other.
 
+    groups: for each configuration the rows of each seed; curves are means, bands lie between least and greatest.
     Errors: ValueError if there are no runs or their metrics differ.
-    """
-    return comparison_of_seeds({label: [rows] for label, rows in runs.items()})
-
-
-def comparison_of_seeds(groups: Mapping[str, Sequence[Sequence[Row]]]) -> Figure:
-    """``comparison`` with several seeds of each: curves are means, bands lie between the least and the greatest.
-
-    Errors: as ``comparison``.
     """
     runs = [rows for seeds in groups.values() for rows in seeds]
     metric = metric_of([row for rows in runs for row in rows])

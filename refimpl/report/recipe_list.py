@@ -5,7 +5,7 @@ from typing import Any
 
 from refimpl.experiments.catalogue import EXPERIMENTS
 from refimpl.experiments.cost import Listed
-from refimpl.experiments.paper_tables import TABLES
+from refimpl.experiments.paper_tables import TABLES, command
 from refimpl.report.progress import duration
 from refimpl.tree import as_plain
 
@@ -24,18 +24,11 @@ def list_rows(rows: Sequence[Listed], preset: str) -> dict[str, Any]:
             "epochs": listed.epochs,
             "seconds": listed.seconds,
             "start_seconds": listed.start_seconds,
-            "command": command(listed, preset),
+            "command": command(listed.table, listed.row, preset),
         }
         for listed in rows
     ]
     return {"preset": preset, "times": "measured now on this machine", "rows": found}
-
-
-def command(listed: Listed, preset: str) -> str:
-    """The command that makes a row; a row that starts from another run is made with it."""
-    if listed.row.start is not None:
-        return f'refimpl reproduce --table {listed.table} --row "{listed.row.label}" --preset {preset}'
-    return f"refimpl reproduce {listed.row.experiment} --config {listed.row.configuration} --preset {preset}"
 
 
 def list_table(rows: Sequence[Listed], preset: str) -> str:

@@ -9,7 +9,7 @@ from refimpl.compression.counting import count
 from refimpl.compression.thresholds import LOG_ALPHA_THRESHOLD, log_alpha
 from refimpl.models.recipe_record import recipe_from_record
 from refimpl.report import figures, parameter_figures
-from refimpl.report.comparison_figure import comparison_of_seeds
+from refimpl.report.comparison_figure import comparison
 from refimpl.report.html import Picture, Section, picture, render
 from refimpl.report.published_comparison import TITLE as PUBLISHED
 from refimpl.report.published_comparison import published_section
@@ -76,7 +76,7 @@ def comparison_section(folders: Sequence[Path | str]) -> Section:
     """Several runs side by side: curves overlaid, one row a run, and whether each record is consistent."""
     runs = labels([read_run(folder) for folder in folders])
     groups = groups_of_seeds(list(runs.values()))
-    curves = comparison_of_seeds({name: [run.rows for run in group] for name, group in groups.items()})
+    curves = comparison({name: [run.rows for run in group] for name, group in groups.items()})
     several = any(len(group) > 1 for group in groups.values())
     band = " Of several seeds: their mean, and a band from the least to the greatest." if several else ""
     tables = [seeds_table(groups)] if several else []

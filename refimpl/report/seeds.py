@@ -7,12 +7,8 @@ from collections.abc import Sequence
 from refimpl.report.records import Metric, RunRecord, best_row, metric_of, number
 from refimpl.report.run_tables import SPLITS, labels
 from refimpl.report.tables import Cell, Number, Table
+from refimpl.training.identity import completed
 from refimpl.training.metrics import Row
-
-SAME = (
-    *("experiment", "configuration", "preset", "dtype", "start", "word_vectors", "output_log_sigma"),
-    *("recipe", "training", "deviations"),
-)
 
 
 def groups_of_seeds(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
@@ -32,9 +28,11 @@ def groups_of_seeds(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
 
 
 def _identity(run: RunRecord) -> str:
-    same = {key: run.config.get(key) for key in SAME}
-    if isinstance(same["training"], dict):  # a run that was stopped earlier is of the same kind
-        same["training"] = {key: value for key, value in same["training"].items() if key != "epochs"}
+    same = completed(run.config) | {"deviations": run.config.get("deviations")}
+    for name in ("seed", "engine", "data"):  # the data are divided by the seed
+        same.pop(name, None)
+    if isinstance(same.get("start"), str):  # a run's folder ends with its seed
+        same["start"] = same["start"].removesuffix(f"-{run.config.get('seed')}")
     return json.dumps(same, sort_keys=True)
 
 

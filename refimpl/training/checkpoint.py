@@ -1,9 +1,9 @@
 """Checkpoints: one safetensors file each, written to a new file and renamed, so that a stored one is never lost.
 
 Tensors: "param/NAME", "adam_m/NAME", "adam_v/NAME", and within an epoch "carried/LAYER.h" and "carried/LAYER.c".
-Metadata (strings): format, refimpl (the version that wrote it; absent before 0.2), epoch, step, configuration, within
-(only within an epoch), rows (digest of the metrics up to this epoch, by which another run's are told; absent before),
-and digest, by which a damaged file is told from a whole one.
+Metadata (strings): format, refimpl (the version that wrote it), epoch, step, configuration, within (only within an
+epoch), rows (digest of the metrics up to this epoch, by which another run's are told), and digest, by which a damaged
+file is told from a whole one. Older files lack refimpl and rows.
 """
 
 import contextlib
@@ -11,8 +11,9 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +36,7 @@ class Checkpoint(NamedTuple):
     epoch: int  # epochs finished
     step: int  # Adam steps done
     configuration: str  # JSON of the run's recipe and options: a checkpoint of another run is refused
-    carried: dict[str, Array] = {}  # noqa: RUF012  h and c of a stateful model, within an epoch
+    carried: Mapping[str, Array] = MappingProxyType({})  # h and c of a stateful model, within an epoch
     within: str = ""  # JSON of how far the epoch after ``epoch`` has come; "": that epoch has not begun
     version: str = __version__  # of refimpl, which wrote it
     rows: str = ""  # digest of the rows of metrics that belong to it; "": not known

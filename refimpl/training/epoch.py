@@ -49,17 +49,20 @@ class Sums(NamedTuple):
         return self.nll / self.terms
 
 
+NOTHING = Sums()
+
+
 def train_epoch(setup: Setup, state: State, epoch: int, progress: Progress) -> tuple[State, float]:
     """One epoch: the new state, and the mean NLL per term over its stochastic steps."""
     total = steps_per_epoch(setup.problem)
-    sums = Sums()
+    sums = NOTHING
     for after, done in intervals(setup, state, epoch):
         state, sums = after, done
         progress(epoch, sums.batches, total, sums.mean)
     return state, sums.mean
 
 
-def intervals(setup: Setup, state: State, epoch: int, sums: Sums = Sums()) -> Iterator[tuple[State, Sums]]:  # noqa: B008
+def intervals(setup: Setup, state: State, epoch: int, sums: Sums = NOTHING) -> Iterator[tuple[State, Sums]]:
     """Train what is left of an epoch of which sums is done; state and sums after each read of the loss."""
     total = steps_per_epoch(setup.problem)
     batches = epoch_batches(setup.problem, seed=setup.seed, epoch=epoch, dtype=setup.dtype, xp=setup.xp)

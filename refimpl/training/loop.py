@@ -39,6 +39,9 @@ class Breaks(NamedTuple):
     tell: Callable[[str], None] = lambda _: None  # why a checkpoint within an epoch is not used
 
 
+UNBROKEN = Breaks()
+
+
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")  # what is not finite is found and named below
 def train(
     setup: Setup,
@@ -48,7 +51,7 @@ def train(
     start: Params | None = None,
     resume: bool = False,
     progress: Progress = lambda *_: None,
-    breaks: Breaks = Breaks(),  # noqa: B008
+    breaks: Breaks = UNBROKEN,
 ) -> Run:
     """Train; write metrics.jsonl, last.safetensors and best.safetensors (best validation) into the folder.
 

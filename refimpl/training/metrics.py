@@ -1,6 +1,7 @@
 """The row of metrics that an epoch ends with, and the choice of the best one."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from refimpl.arrays import array_module, to_host
@@ -35,7 +36,8 @@ def metrics_row(
     """The metrics of an epoch; epoch 0 is the model before training, and has no nll.
 
     nll: nats per term over the stochastic epoch; kl: nats, of the whole model; kept: for each matrix the weights left
-    after propagation, left by log alpha alone, and all. scored: whether validation and test are evaluated in this
+    after propagation, left by log alpha alone, and all; peak_mib, device_peak_mib: memory of the process so far and of
+    the device, in MiB. scored: whether validation and test are evaluated in this
     epoch. valid, test and kl are None where they are not finite (JSON has no NaN), valid and test also where not
     scored.
     """
@@ -68,6 +70,11 @@ def metrics_row(
         "seconds": round(seconds, 3),
         **peak_memory(array_module(*params.values())),
     }
+
+
+def repeatable(rows: Sequence[Row]) -> list[Row]:
+    """The rows without what is not the same when a run is repeated."""
+    return [{name: value for name, value in row.items() if name not in OF_THE_MACHINE} for row in rows]
 
 
 def _finite(value: float) -> float | None:

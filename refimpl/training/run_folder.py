@@ -15,7 +15,7 @@ from refimpl.models.recipe import Recipe
 from refimpl.training.adam import AdamState
 from refimpl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, write_atomically
 from refimpl.training.identity import differences
-from refimpl.training.metrics import OF_THE_MACHINE, Row
+from refimpl.training.metrics import Row, repeatable
 from refimpl.training.partial import PARTIAL
 
 RECORD, METRICS, LAST, BEST = "run.json", "metrics.jsonl", "last.safetensors", "best.safetensors"
@@ -38,8 +38,7 @@ def store(folder: Path, rows: list[Row], params: Params, adam: AdamState, config
 
 def _digest(rows: list[Row]) -> str:
     """BLAKE2b of rows, without what is not the same when a run is repeated."""
-    told = [{name: value for name, value in row.items() if name not in OF_THE_MACHINE} for row in rows]
-    return hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(json.dumps(repeatable(rows), sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def check_format(path: Path) -> None:

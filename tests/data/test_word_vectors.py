@@ -1,4 +1,7 @@
-"""Word vectors: counts and information against loops over the texts, the factors against a dense SVD."""
+"""Word vectors: counts and information against loops over the texts, the factors against a dense SVD.
+
+[VECTORS.E1] [VECTORS.E2] [VECTORS.E3]
+"""
 
 import math
 

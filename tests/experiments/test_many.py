@@ -29,7 +29,7 @@ from refimpl.experiments.plan import make_plan
 from refimpl.experiments.run import run_plan
 from refimpl.experiments.run_stop import SIGNALS
 from refimpl.experiments.starts import Starts
-from refimpl.training.metrics import OF_THE_MACHINE
+from refimpl.training.metrics import repeatable
 from refimpl.training.run_folder import LAST, METRICS, read_rows
 
 PLAN = {"preset": "smoke", "overrides": {"epochs": 1}, "threads": 1}
@@ -61,8 +61,7 @@ def made(jobs, executor, top, **options):
 
 
 def same_rows(a, b):
-    rows = [[{k: v for k, v in row.items() if k not in OF_THE_MACHINE} for row in read_rows(Path(f))] for f in (a, b)]
-    return rows[0] == rows[1]
+    return repeatable(read_rows(Path(a))) == repeatable(read_rows(Path(b)))
 
 
 @pytest.fixture(scope="module")

@@ -13,23 +13,9 @@ from refimpl.experiments.plan import make_plan
 from refimpl.experiments.run import run_plan
 from refimpl.experiments.run_stop import alone_in
 from refimpl.training.checkpoint import load_checkpoint
-from refimpl.training.metrics import OF_THE_MACHINE
+from refimpl.training.metrics import repeatable
 from refimpl.training.run_folder import BEST, LAST, METRICS, RECORD, RECORD_FORMAT, read_rows
-
-
-def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
-def rows(folder):
-    return [{key: value for key, value in row.items() if key not in OF_THE_MACHINE} for row in read_rows(folder)]
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
-    run_plan(make_plan("planted-lm", preset="smoke"), folder)
-    return folder
+from tests.commands import contents
 
 
 def test_the_record_has_a_format_and_a_later_one_is_refused_with_the_version(tmp_path):
@@ -80,6 +66,14 @@ def test_the_record_tells_how_many_epochs_were_run_in_the_end(tmp_path, whole):
     assert told[0] == f"{folder}: has 3 epochs already, 1 were asked for: there is nothing to train"
 
 
+def test_a_record_of_an_older_version_gets_the_deviations(tmp_path, whole):
+    folder = Path(shutil.copytree(whole, tmp_path / "run"))
+    record = json.loads((folder / RECORD).read_text())
+    (folder / RECORD).write_text(json.dumps({name: record[name] for name in record if name != "deviations"}))
+    run_plan(make_plan("planted-lm", preset="smoke"), folder, resume=True)
+    assert json.loads((folder / RECORD).read_text()) == record
+
+
 def test_a_record_that_is_gone_is_written_again(tmp_path, whole):
     folder = Path(shutil.copytree(whole, tmp_path / "run"))
     before = json.loads((folder / RECORD).read_text())
@@ -102,7 +96,7 @@ def test_what_was_stored_is_not_begun_anew_without_its_checkpoint(tmp_path, whol
         assert contents(folder) == before
     (folder / METRICS).write_text((folder / METRICS).read_text().partition("\n")[0] + "\n")
     run_plan(plan, folder, resume=True)
-    assert rows(folder) == rows(whole)
+    assert repeatable(read_rows(folder)) == repeatable(read_rows(whole))
 
 
 def test_a_file_in_place_of_the_folder_is_named(tmp_path):

@@ -15,9 +15,10 @@ from refimpl.experiments.plan import make_plan
 from refimpl.experiments.run import continuation, held_by, run_plan
 from refimpl.experiments.run_stop import STOPPING, alone_in, stoppable
 from refimpl.training.checkpoint import load_checkpoint
-from refimpl.training.metrics import OF_THE_MACHINE
+from refimpl.training.metrics import repeatable
 from refimpl.training.partial import PARTIAL
 from refimpl.training.run_folder import BEST, LAST, METRICS, RECORD, read_rows
+from tests.commands import contents
 
 RUN = ["reproduce", "planted-lm", "--preset", "smoke", "--epochs", "2"]  # 25 steps an epoch: reads after 16 and 25
 
@@ -50,17 +51,6 @@ def no_figures(monkeypatch):
     monkeypatch.setattr(command, "run_report", lambda folder: "")
 
 
-def rows(folder):
-    return [{key: value for key, value in row.items() if key not in OF_THE_MACHINE} for row in read_rows(folder)]
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
-    run_plan(make_plan("planted-lm", preset="smoke"), folder)
-    return folder
-
-
 @pytest.mark.parametrize(
     ("read", "number", "within", "where"),
     [(1, signal.SIGINT, True, "in epoch 1 after 16 of 25"), (2, signal.SIGTERM, False, "epoch 1")],
@@ -78,7 +68,7 @@ def test_ctrl_c_stores_and_says_how_to_go_on(pressed, tmp_path, capsys, whole, r
     assert (folder / PARTIAL).exists() == within
     pressed(100)
     assert main([*RUN, "--out", str(folder), "--resume"]) == 0
-    assert rows(folder) == rows(whole)
+    assert repeatable(read_rows(folder)) == repeatable(read_rows(whole))
     ours, theirs = (load_checkpoint(path / LAST).params for path in (folder, whole))
     assert all(ours[name].tobytes() == value.tobytes() for name, value in theirs.items())
 
@@ -103,7 +93,7 @@ def test_a_run_in_pieces_by_the_clock(tmp_path, capsys, monkeypatch, whole):
     assert f"{folder}: stopped after epoch 1; to continue, " in capsys.readouterr().err
     monkeypatch.setattr(run_stop, "time", time)
     assert main([*RUN, "--out", str(folder), "--minutes", "1000", "--resume"]) == 0
-    assert rows(folder) == rows(whole)
+    assert repeatable(read_rows(folder)) == repeatable(read_rows(whole))
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf"])
@@ -156,10 +146,10 @@ def test_in_a_thread_there_is_no_signal_to_wait_for():
 @pytest.mark.skipif(run_stop.fcntl is None, reason="this system cannot hold a folder")
 def test_a_folder_has_one_run_at_a_time(tmp_path, whole):
     plan = make_plan("planted-lm", preset="smoke")
-    before = {file.name: file.read_bytes() for file in whole.iterdir()}
+    before = contents(whole)
     with alone_in(whole), pytest.raises(ValueError, match=rf"^{whole}: another process trains a run there; wait"):
         run_plan(plan, whole, resume=True)
-    assert {file.name: file.read_bytes() for file in whole.iterdir()} == before
+    assert contents(whole) == before
     run_plan(plan, whole, resume=True)  # it was let go
 
 

@@ -85,7 +85,7 @@ def test_few_rows_are_drawn(make, metric, count):
     full = [make_row(epoch, 1.0, metric) for epoch in range(count)]
     empty = [nothing_kept(epoch, metric=metric) for epoch in range(count)]
     for rows in (full, empty):
-        for figure in (learning_curve(rows), sparsity_curve(rows), comparison({"a": rows})):
+        for figure in (learning_curve(rows), sparsity_curve(rows), comparison({"a": [rows]})):
             assert pixels(figure).std() > 5.0
 
 
@@ -95,14 +95,14 @@ def test_missing_values_are_gaps(make):
     rows[3] = rows[3] | {"vocabulary": None, "kept": {}, "compression": None}
     panel = lines(learning_curve(rows).axes[2])
     np.testing.assert_array_equal(panel["valid"][1], [1.5, 1.5, math.nan, 1.5])
-    for figure in (learning_curve(rows), sparsity_curve(rows), comparison({"a": rows, "b": rows})):
+    for figure in (learning_curve(rows), sparsity_curve(rows), comparison({"a": [rows], "b": [rows]})):
         assert pixels(figure).std() > 5.0
 
 
 def test_comparison_overlays_the_runs(rows, make):
     make_row, _ = make
     other = [make_row(epoch, 1.0, valid=2.0, test=2.5) for epoch in range(3)]
-    valid, test, compression, trade = comparison({"LCCL": rows, "DCCD": other}).axes
+    valid, test, compression, trade = comparison({"LCCL": [rows], "DCCD": [other]}).axes
     np.testing.assert_array_equal(lines(valid)["LCCL"][1], [row["valid"] for row in rows])
     np.testing.assert_array_equal(lines(valid)["DCCD"][1], [2.0] * 3)
     np.testing.assert_array_equal(test.get_lines()[1].get_ydata(), [2.5] * 3)
@@ -114,7 +114,7 @@ def test_a_run_that_explodes_does_not_flatten_the_others(rows, make):
     make_row, _ = make
     wild = [make_row(epoch, 1.0, valid=2.0 + 30.0 * epoch, test=2.0) for epoch in range(5)]
     wild[1] = wild[1] | {"valid": 2.0}
-    valid = comparison({"calm": rows, "wild": wild}).axes[0]
+    valid = comparison({"calm": [rows], "wild": [wild]}).axes[0]
     assert valid.get_ylim()[1] < 4.0
     assert valid.get_title(loc="left") == "Validation; leaves the panel: wild"
 
@@ -122,7 +122,7 @@ def test_a_run_that_explodes_does_not_flatten_the_others(rows, make):
 def test_different_metrics_are_refused(rows, make):
     make_row, _ = make
     with pytest.raises(ValueError, match="rows: expected one metric"):
-        comparison({"a": rows, "b": [make_row(0, 1.0, "accuracy")]})
+        comparison({"a": [rows], "b": [[make_row(0, 1.0, "accuracy")]]})
     with pytest.raises(ValueError, match="no rows"):
         learning_curve([])
 

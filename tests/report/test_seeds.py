@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from refimpl.report.comparison_figure import comparison, comparison_of_seeds
+from refimpl.report.comparison_figure import comparison
 from refimpl.report.html import Picture
 from refimpl.report.records import read_run
 from refimpl.report.run_report import comparison_report
@@ -69,6 +69,11 @@ def test_a_run_that_was_stopped_earlier_is_of_the_same_kind(seeds, write_run, ro
     assert [len(group) for group in groups_of_seeds([read_run(seeds[0]), read_run(other)]).values()] == [2]
 
 
+def test_runs_that_start_from_runs_of_their_own_seed_stand_together(write_run, rows):
+    runs = [write_run(f"s{k}", rows, configuration="LCCL", seed=k, start=f"char-ptb-vbd-mini-{k}") for k in range(2)]
+    assert [len(group) for group in groups_of_seeds([read_run(run) for run in runs]).values()] == [2]
+
+
 def test_one_seed_twice_is_no_spread(seeds, write_run, rows):
     twin = write_run("twin", rows, configuration="LCCL", seed=0, engine="fast")
     assert [len(group) for group in groups_of_seeds([read_run(seeds[0]), read_run(twin)]).values()] == [1, 1]
@@ -87,12 +92,12 @@ def test_seeds_table_has_mean_and_range(seeds):
 
 def test_bands_lie_between_the_least_and_the_greatest(seeds):
     runs = [read_run(folder).rows for folder in seeds]
-    valid = comparison_of_seeds({"LCCL": runs}).axes[0]
+    valid = comparison({"LCCL": runs}).axes[0]
     np.testing.assert_allclose(valid.get_lines()[0].get_ydata(), 1.6 + 1.0 / np.arange(1, 5))
     band = valid.collections[0].get_paths()[0].vertices
     at_two = sorted(set(np.round(band[band[:, 0] == 2.0, 1], 12)))
     np.testing.assert_allclose(at_two, [1.5 + 1 / 3, 1.7 + 1 / 3])
-    assert not comparison({"LCCL": runs[0]}).axes[0].collections
+    assert not comparison({"LCCL": runs[:1]}).axes[0].collections
 
 
 def test_comparison_report_has_one_row_of_mean_and_spread(seeds, monkeypatch):

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from refimpl.experiments.paper_tables import TABLES
+from refimpl.experiments.paper_tables import TABLES, command
 from validation.reproductions import claims, collect, records, results
 from validation.reproductions.records import HERE, Record
 
@@ -228,7 +228,7 @@ def test_the_command_of_a_started_row_makes_its_start_too():
     """With --start of the run of another row it would start from more epochs than the paper's 4, 11, 50 or 200."""
     table = TABLES["workshop2017-sentiment"]
     for row in table.rows:
-        words = shlex.split(results.command(table, row, "paper"))
+        words = shlex.split(command(table.id, row, "paper"))
         started = ["--table", table.id, "--row", row.label] if row.start else ["cornell", "--config", row.configuration]
         assert words == ["refimpl", "reproduce", *started, "--preset", "paper"]
 

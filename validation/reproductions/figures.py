@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from refimpl.experiments.paper_tables import TABLES, PaperTable
-from refimpl.report.comparison_figure import comparison_of_seeds
+from refimpl.report.comparison_figure import comparison
 from refimpl.report.drawing import save_png
 from refimpl.report.s004_figures import figure_1, figure_2
 from validation.reproductions.claims import records_of
@@ -36,7 +36,7 @@ def draw(records: Sequence[Record], out: Path) -> list[Path]:
             groups = groups_of(table, experiment, records)
             if len(groups) > 1:
                 written.append(out / f"{table.id}-{experiment}.png")
-                save_png(comparison_of_seeds(groups), written[-1])
+                save_png(comparison(groups), written[-1])
     return written + draw_s004(records, out)
 
 

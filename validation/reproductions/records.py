@@ -18,10 +18,6 @@ PRESETS = ("paper", "mini", "small", "smoke", "warmup")
 PLAIN = ("epoch", "nll", "kl", "kl_weight", "n_terms", "valid", "test", "compression", "compression_raw")
 COUNTED = ("vocabulary", "neurons", "gates")
 MEASURED = ("seconds", "peak_mib")
-SAME = (  # what a run that goes on has in common with its earlier record
-    *("experiment", "configuration", "preset", "seed", "dtype", "start", "word_vectors", "output_log_sigma"),
-    *("recipe", "training"),
-)
 
 
 class Record(NamedTuple):
@@ -73,8 +69,7 @@ def check_same(path: Path, record: Record) -> None:
     if not path.exists():
         return
     stored = json.loads(path.read_text())
-    asked, held = ({key: run.get(key) for key in SAME} for run in (record.run, stored["run"]))
-    other = differences(json.dumps(held), json.dumps(asked))
+    other = differences(json.dumps(stored["run"]), json.dumps(record.run))
     if len(stored["metrics"]) > len(record.rows):
         other.append(f"epochs: stored {stored['metrics'][-1]['epoch']}, now {record.rows[-1]['epoch']}")
     if other:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from refimpl.experiments.catalogue import EXPERIMENTS
-from refimpl.experiments.paper_tables import TABLES, Figures, PaperTable, Row
+from refimpl.experiments.paper_tables import TABLES, Figures, PaperTable, Row, command
 from refimpl.experiments.published_logs import published_configurations, published_rows
+from refimpl.report.tables import Table, markdown_table
 from validation.reproductions.claims import number, records_of, reported, spread, variants_of, verdicts, zeros
 from validation.reproductions.records import Record, read_all
 
@@ -55,7 +56,7 @@ def page(records: Sequence[Record]) -> str:
 def paper_section(table: PaperTable, records: Sequence[Record]) -> str:
     """Published, ours, command: a row of the table each."""
     rows = [
-        [row.label, published(row, records), ours(row, records), f"`{command(table, row, 'paper')}`"]
+        [row.label, published(row, records), ours(row, records), f"`{command(table.id, row, 'paper')}`"]
         for row in table.rows
     ]
     return section(f"### {table.title} ({table.source})", ["row", "published", "ours", "command"], rows)
@@ -171,13 +172,6 @@ def figures_of(row: Row, epoch: dict[str, Any]) -> str:
     return f"{scores}, {compression}, {counts}, zeros {shares_text(zeros(row, epoch), 2)} %"
 
 
-def command(table: PaperTable, row: Row, preset: str) -> str:
-    """The command that makes a row, with the run that it starts from."""
-    if row.start:
-        return f'refimpl reproduce --table {table.id} --row "{row.label}" --preset {preset}'
-    return f"refimpl reproduce {row.experiment} --config {row.configuration} --preset {preset}"
-
-
 def claims_section(records: Sequence[Record]) -> str:
     """Which of the papers' claims hold at the preset mini."""
     words = {True: "holds", False: "does not hold", None: "not judged"}
@@ -187,8 +181,7 @@ def claims_section(records: Sequence[Record]) -> str:
 
 def section(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A heading and a Markdown table."""
-    lines = [title, "", f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows), ""])
+    return f"{title}\n\n{markdown_table(Table(columns, rows))}\n"
 
 
 if __name__ == "__main__":
