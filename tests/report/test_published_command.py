@@ -21,7 +21,7 @@ def write(tmp_path, paper_run):
 
 
 def test_a_record_is_compared(write, tmp_path, capsys):
-    path = write("a", deviations=["another start"])
+    path = write("imdb-other-start", deviations=["another start"])
     assert main([str(path), "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr().out
     assert "holds: vocabulary within a factor 2 at epoch 60" in told
@@ -29,10 +29,10 @@ def test_a_record_is_compared(write, tmp_path, capsys):
     assert "3 common epochs, 20 to 60" in told
     assert ["60", "919", "919", "0", "+0.00"] in [line.split()[:5] for line in told.splitlines()]
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
-        "README.md", "imdb-LLLCCL.csv", "imdb-LLLCCL.png",
+        "README.md", "imdb-other-start.csv", "imdb-other-start.png",
     ]  # fmt: skip
     page = (tmp_path / "out" / "README.md").read_text()
-    assert "![Ours over the authors' run, a panel a quantity](imdb-LLLCCL.png)" in page
+    assert "![Ours over the authors' run, a panel a quantity](imdb-other-start.png)" in page
     assert "- another start" in page
     assert "| 60 | 919 | 919 | 0 | +0.00 |" in page
     assert str(tmp_path) not in page
@@ -53,9 +53,21 @@ def test_what_falls_short_gives_one_and_seeds_stand_together(write, tmp_path, ca
 
 
 def test_runs_that_differ_in_more_get_files_of_their_own(write, tmp_path, capsys):
-    paths = [write("a", deviations=[]), write("b", deviations=["ids"])]
-    main([*map(str, paths), "--out", str(tmp_path / "out")])
-    assert sorted(file.name for file in (tmp_path / "out").glob("*.csv")) == ["imdb-LLLCCL-2.csv", "imdb-LLLCCL.csv"]
+    records = [write("a", deviations=[]), write("b", deviations=["ids"])]
+    (tmp_path / "twin").mkdir()
+    (tmp_path / "twin" / "a.json").write_bytes(write("a", deviations=["order"]).read_bytes())
+    main([*map(str, records), str(tmp_path / "twin" / "a.json"), "--out", str(tmp_path / "out")])
+    assert sorted(file.name for file in (tmp_path / "out").glob("*.csv")) == ["a-2.csv", "a.csv", "b.csv"]
+
+
+def test_seeds_that_reach_different_epochs_are_compared_each(write, tmp_path, capsys):
+    """Their mean would end with the shortest."""
+    paths = [write(f"s{k}", "word-ptb", "LCCL", 2 + k // 2, seed=k) for k in range(3)]
+    assert main([*map(str, paths), "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "seeds 0, 1" in told
+    assert "3 common epochs, 1 to 3" in told
+    assert sorted(file.name for file in (tmp_path / "out").glob("*.csv")) == ["s2.csv", "word-ptb-LCCL.csv"]
 
 
 def test_what_cannot_be_compared_is_told_and_left_out(write, tmp_path, capsys):

@@ -1,8 +1,8 @@
 """``python -m validation.published RUN ... --out DIR``: runs of the preset paper over the authors' own, epoch by epoch.
 
-A RUN is a run folder, or a record of ``validation/reproductions`` (JSON). Runs that differ only in their seed are
-compared together. For each configuration DIR gets a CSV of every quantity at every common epoch and the figure, and
-README.md, the summary of all.
+A RUN is a run folder, or a record of ``validation/reproductions`` (JSON). Runs that differ only in their seed and reach
+the same epoch are compared together. For each configuration DIR gets a CSV of every quantity at every common epoch and
+the figure, and README.md, the summary of all.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from refimpl.report.published_comparison import (
     write_csv,
 )
 from refimpl.report.published_figure import deviations_text, published_figure
-from refimpl.report.records import read_run
+from refimpl.report.records import RunRecord, read_run
 from refimpl.report.run_tables import peak_memory
 from refimpl.report.seeds import groups_of_seeds
 from refimpl.report.tables import Cell, Table, markdown_table, text_table
@@ -61,7 +61,8 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     found: dict[str, Comparison] = {}
     for group in groups.values():
-        found[new_name(group[0].config, found)] = compare(group)
+        for of_one_length in by_last_epoch(group):
+            found[new_name(of_one_length, found)] = compare(of_one_length)
     write(found, parsed.out)
     for comparison in found.values():
         print(text(comparison), end="\n\n")
@@ -69,9 +70,19 @@ def main(arguments: Sequence[str]) -> int:
     return int(any(verdict.holds is False for one in found.values() for verdict in one.verdicts))
 
 
-def new_name(config: dict[str, object], taken: Container[str]) -> str:
-    """EXPERIMENT-CODE; numbered from the second on, since such runs may differ in more than the seed."""
-    name = f"{config['experiment']}-{config['configuration']}"
+def by_last_epoch(seeds: Sequence[RunRecord]) -> list[list[RunRecord]]:
+    """Seeds that reach the same epoch together: the mean of all would end with the shortest."""
+    found: dict[int, list[RunRecord]] = {}
+    for run in seeds:
+        found.setdefault(run.rows[-1]["epoch"], []).append(run)
+    return list(found.values())
+
+
+def new_name(runs: Sequence[RunRecord], taken: Container[str]) -> str:
+    """That of a record's file, else EXPERIMENT-CODE; numbered from the second on, since such runs differ in more."""
+    first = runs[0]
+    of_file = first.folder.stem if len(runs) == 1 and first.folder.suffix == ".json" else None
+    name = of_file or f"{first.config['experiment']}-{first.config['configuration']}"
     return next(n for k in count(1) if (n := name if k == 1 else f"{name}-{k}") not in taken)
 
 
