@@ -67,8 +67,10 @@ def test_dense_layers(size, dtype, count, seed):
             check("affine_lrt", dtype, count, (x, params, draw("eps", shared, B, K)), cotangent, var_floor=1e-8)
     check("affine", dtype, count, (x, AffineParams(draw("W", B, D, K), draw("b", K))), cotangent)
     check("affine", dtype, count, (x[0], AffineParams(draw("W", D, K), None)), cotangent)
-    gates = AffineLRTParams(draw("W", D, 4, K), draw("s", D, 4, K))
-    check("affine_lrt", dtype, count, (x, gates, draw("eps", T, B, 4, K)), cotangent, var_floor=0.0)
+    for b in (draw("b", 4, K), None):
+        gates = AffineLRTParams(draw("W", D, 4, K), draw("s", D, 4, K), b)
+        for eps in ((T, B, 4, K), (1, B, 4, K), (1, B, 1, K)):
+            check("affine_lrt", dtype, count, (x, gates, draw("eps", *eps)), cotangent, var_floor=0.0)
 
 
 def test_no_variance_has_no_noise():
