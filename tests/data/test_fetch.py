@@ -395,7 +395,7 @@ AFTER = tarfile.TarInfo("simple-examples/data/ptb.test.txt")
     ("body", "message"),
     [
         (extended(300 << 20, b""), f"a header .* of {300 << 20} bytes, expected at most"),
-        (extended(21, b"21 GNU.sparse.map=1,x\n"), r"not a whole \.tar\.gz \(invalid literal"),
+        (extended(21, b"21 GNU.sparse.map=1,x\n"), r"not a whole \.tar\.gz \(invalid (literal|header)"),  # by version
         (extended(13, b"13 path=abcd\n", count=3000), r"not a whole \.tar\.gz \(maximum recursion depth"),
     ],
     ids=["long", "no number", "many"],
