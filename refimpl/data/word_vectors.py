@@ -53,9 +53,9 @@ def vectors_of_texts(texts: Texts, rows: int, size: int, *, window: int = WINDOW
 
 
 def neighbours(texts: Texts, rows: int, window: int) -> sparse.csr_matrix:
-    """How often two words stand within a window of each other, the nearer the more: 1 / distance. Symmetric.
+    """How often two words stand within a window of each other, the nearer the more: 1 / distance; (rows, rows).
 
-    Equations: VECTORS.E1.
+    Equations: VECTORS.E1. Source: GloVe (Pennington, Socher and Manning 2014).
     """
     total = sparse.csr_matrix((rows, rows))
     for distance in range(1, window + 1):
@@ -67,9 +67,9 @@ def neighbours(texts: Texts, rows: int, window: int) -> sparse.csr_matrix:
 
 
 def positive_information(counts: sparse.csr_matrix) -> sparse.csr_matrix:
-    """log(count(w, c) / (count(w) p(c))), p smoothed over contexts, where it is positive; 0 elsewhere.
+    """log(count(w, c) / (count(w) p(c))), p smoothed over contexts, where it is positive; 0 elsewhere; (rows, rows).
 
-    Equations: VECTORS.E2.
+    Equations: VECTORS.E2. Source: Levy and Goldberg 2014; Levy, Goldberg and Dagan 2015.
     """
     if not counts.nnz:
         return counts

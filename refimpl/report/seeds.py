@@ -29,7 +29,7 @@ def groups_of_seeds(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
 
 def _identity(run: RunRecord) -> str:
     same = completed(run.config) | {"deviations": run.config.get("deviations")}
-    for name in ("seed", "engine", "data"):  # the data are divided by the seed
+    for name in ("seed", "engine", "data", "n_terms"):  # the data are divided by the seed
         same.pop(name, None)
     if isinstance(same.get("start"), str):  # a run's folder ends with its seed
         same["start"] = same["start"].removesuffix(f"-{run.config.get('seed')}")

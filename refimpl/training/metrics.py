@@ -37,9 +37,8 @@ def metrics_row(
 
     nll: nats per term over the stochastic epoch; kl: nats, of the whole model; kept: for each matrix the weights left
     after propagation, left by log alpha alone, and all; peak_mib, device_peak_mib: memory of the process so far and of
-    the device, in MiB. scored: whether validation and test are evaluated in this
-    epoch. valid, test and kl are None where they are not finite (JSON has no NaN), valid and test also where not
-    scored.
+    the device, in MiB. scored: whether validation and test are evaluated in this epoch. valid, test and kl are None
+    where they are not finite (JSON has no NaN), valid and test also where not scored.
     """
     raw, propagated, fixpoint = (count(params, recipe, method) for method in ("raw", "propagated", "fixpoint"))
     scores = {

@@ -69,7 +69,7 @@ def test_dense_layers(size, dtype, count, seed):
     check("affine", dtype, count, (x[0], AffineParams(draw("W", D, K), None)), cotangent)
     for b in (draw("b", 4, K), None):
         gates = AffineLRTParams(draw("W", D, 4, K), draw("s", D, 4, K), b)
-        for eps in ((T, B, 4, K), (1, B, 4, K), (1, B, 1, K)):
+        for eps in ((T, B, 4, K), (1, B, 4, K), (T, B, 1, K), (1, B, 1, K)):
             check("affine_lrt", dtype, count, (x, gates, draw("eps", *eps)), cotangent, var_floor=0.0)
 
 

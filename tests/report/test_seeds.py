@@ -70,7 +70,11 @@ def test_a_run_that_was_stopped_earlier_is_of_the_same_kind(seeds, write_run, ro
 
 
 def test_runs_that_start_from_runs_of_their_own_seed_stand_together(write_run, rows):
-    runs = [write_run(f"s{k}", rows, configuration="LCCL", seed=k, start=f"char-ptb-vbd-mini-{k}") for k in range(2)]
+    """Each also has the terms of its own division of the data."""
+    runs = [
+        write_run(f"s{k}", rows, configuration="LCCL", seed=k, start=f"char-ptb-vbd-mini-{k}", n_terms=100 + k)
+        for k in range(2)
+    ]
     assert [len(group) for group in groups_of_seeds([read_run(run) for run in runs]).values()] == [2]
 
 
