@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from refimpl.arrays import check_choice
 
-Row: TypeAlias = dict[str, Any]  # as refimpl.training.metrics.Row, and "loss"
+Row: TypeAlias = dict[str, Any]  # as refimpl.training.metrics.Row, and "loss" and "gradient_norm"
 
 
 class Log(NamedTuple):
@@ -48,8 +48,9 @@ def published_rows(experiment: str, configuration: str) -> list[Row]:
 
     Keys and units are those of ``metrics_row``: valid and test (accuracy a fraction), compression, kept for each matrix
     [after propagation, None, all], vocabulary, neurons and gates [kept, all], seconds of training. What the logs do not
-    have is None: nll, kl, the counts and compressions by log alpha alone and at the fixpoint. One key more: loss, the
-    mean over the epoch of NLL + KL / N in nats, with their KL that ends at -0.67 a weight.
+    have is None: nll, kl, the counts and compressions by log alpha alone and at the fixpoint. Two keys more: loss, the
+    mean over the epoch of NLL + KL / N in nats, with their KL that ends at -0.67 a weight; and gradient_norm, mean and
+    largest over the steps of the epoch, before clipping.
     Errors: ValueError on an unknown experiment or configuration, or on a file that is damaged (file and line named).
     """
     check_choice("experiment", experiment, tuple(LOGS))
@@ -102,6 +103,7 @@ def _row(line: dict[str, str], log: Log) -> Row:
         "nll": None,
         "kl": None,
         "loss": _number(line, "loss_mean_plus_kl"),
+        "gradient_norm": [_number(line, "grad_norm_mean"), _number(line, "grad_norm_max")],
         "valid": _number(line, "valid_metric", log.metric),
         "test": _number(line, "test_metric", log.metric),
         "metric": log.metric,

@@ -156,6 +156,8 @@ def test_what_the_authors_did_not_print_is_none():
     row = ROWS["imdb", "LLLCCL"][0]
     assert [row[key] for key in ("nll", "kl", "compression_raw", "compression_fixpoint")] == [None] * 4
     assert row["loss"] < -195.0  # NLL + KL / N, whose floor is -0.67 a weight
+    mean, largest = row["gradient_norm"]
+    assert 0.0 < mean < largest
     assert row["seconds"] == pytest.approx(19.0, abs=3.0)
 
 

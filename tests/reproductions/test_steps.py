@@ -1,0 +1,78 @@
+"""The steps laid beside the authors' are those of a run, and their means are the run's."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from refimpl.experiments.plan import make_plan
+from refimpl.experiments.published_logs import published_rows
+from refimpl.experiments.run import run_plan
+from refimpl.training.problem import epoch_batches
+from refimpl.training.run_folder import read_rows
+from validation.published import steps
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return make_plan("planted-lm", preset="smoke", threads=1)
+
+
+def test_the_steps_are_those_of_the_run(plan, tmp_path, monkeypatch):
+    run_plan(plan, tmp_path)
+    rows = read_rows(tmp_path)
+    monkeypatch.setattr(steps, "summary", lambda epoch, told, terms: told)
+    for before, row, told in zip(rows, rows[1:], steps.epochs(plan, len(rows) - 1), strict=False):
+        batches = epoch_batches(plan.setup.problem, seed=plan.setup.seed, epoch=row["epoch"])
+        terms = [batch.y.size for batch in batches]
+        nll, kl, _ = zip(*told, strict=True)
+        assert np.average(nll, weights=terms) == pytest.approx(row["nll"], rel=1e-12)
+        assert min(before["kl"], row["kl"]) < np.mean(kl) < max(before["kl"], row["kl"])
+
+
+def test_the_norm_is_that_of_all_parameters_before_clipping(plan):
+    setup = plan.setup
+    clipped = setup._replace(options=setup.options._replace(clip_norm=1e-3, learning_rate=0.0))
+    free = setup._replace(options=setup.options._replace(clip_norm=None, learning_rate=0.0))
+    (a,), (b,) = (list(steps.epochs(plan._replace(setup=s), 1)) for s in (clipped, free))
+    assert (a.norm_mean, a.norm_max) == (b.norm_mean, b.norm_max)
+    assert a.norm_mean > 1e-3
+
+
+def test_means_and_the_largest():
+    found = steps.summary(3, [(1.0, -20.0, 0.5), (2.0, -40.0, 0.25)], terms=10)
+    assert found == steps.EpochSteps(3, 2, 1.5, -1.5, 0.375, 0.5)
+
+
+def test_the_table_lays_ours_beside_the_logged_epochs():
+    row = published_rows("word-ptb", "LCCL")[1]
+    ours = steps.EpochSteps(2, 830, 6.0, row["loss"] + 0.5, *row["gradient_norm"])
+    table = steps.table("word-ptb", "LCCL", [ours])
+    assert [line[:2] for line in table.rows] == [
+        [2, "loss, nats"],
+        [2, "gradient norm, mean"],
+        [2, "gradient norm, largest"],
+    ]
+    assert [line[4].value for line in table.rows] == [0.5, 0.0, 0.0]
+    assert (table.rows[1][3].value, table.rows[2][3].value) == (0.26844431485, pytest.approx(0.6657870, abs=1e-7))
+    assert steps.table("imdb", "LLLCCL", [ours]).rows == []  # of which every 20th epoch is logged
+
+
+def test_what_was_not_logged_is_refused(capsys):
+    assert steps.main(["imdb", "--config", "DCDCCD"]) == 2
+    assert "expected one of LCLCCL, LLLCCL, LLLCLL, LLLLLL, of which a log is published" in capsys.readouterr().err
+
+
+@pytest.mark.data
+def test_the_command_prints_and_stores(tmp_path, capsys, data_dir):
+    out = tmp_path / "steps.json"
+    assert (
+        steps.main(["word-ptb", "--config", "LCCL", "--preset", "smoke", "--data", str(data_dir), "--out", str(out)])
+        == 0
+    )
+    assert "gradient norm, largest" in capsys.readouterr().out
+    stored = json.loads(out.read_text())
+    assert stored["run"]["preset"] == "smoke"
+    assert [epoch["epoch"] for epoch in stored["epochs"]] == [1]
+    assert all(math.isfinite(value) for value in stored["epochs"][0].values())
