@@ -25,7 +25,7 @@ from refimpl.training.problem import epoch_batches, n_terms
 
 
 class EpochSteps(NamedTuple):
-    """An epoch as the authors log it: means over its steps."""
+    """An epoch as the authors log it: NLL and loss are means over its terms, the norm's mean is over its steps."""
 
     epoch: int
     steps: int
@@ -33,6 +33,15 @@ class EpochSteps(NamedTuple):
     loss: float  # NLL + KL / N, nats a term
     norm_mean: float  # of the gradient, before clipping
     norm_max: float
+
+
+class Told(NamedTuple):
+    """What a step says."""
+
+    terms: int  # likelihood terms of the batch
+    nll: float  # mean over them, nats
+    kl: float  # of the whole model, nats
+    norm: float  # of the gradient, before clipping
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -78,17 +87,21 @@ def epochs(plan: Plan, last: int) -> Iterator[EpochSteps]:
     state = State(params, adam_init(params))
     for epoch in range(1, last + 1):
         state = state._replace(carried=None)
-        told: list[tuple[float, float, float]] = []
+        told: list[Told] = []
         for batch in epoch_batches(setup.problem, seed=setup.seed, epoch=epoch, dtype=setup.dtype):
             state, step = train_step(setup, state, batch, epoch)
-            told.append((float(step.loss.nll), float(step.loss.kl), float(global_norm(step.grads))))
+            norm = float(global_norm(step.grads))
+            told.append(Told(batch.y.size, float(step.loss.nll), float(step.loss.kl), norm))
         yield summary(epoch, told, n_terms(setup.problem))
 
 
-def summary(epoch: int, told: Sequence[tuple[float, float, float]], terms: int) -> EpochSteps:
-    """Of NLL (a term), KL (whole) and norm of each step."""
-    nll, kl, norm = (sum(column) / len(told) for column in zip(*told, strict=True))
-    return EpochSteps(epoch, len(told), nll, nll + kl / terms, norm, max(n for _, _, n in told))
+def summary(epoch: int, told: Sequence[Told], terms: int) -> EpochSteps:
+    """Of the steps of an epoch; terms: N, by which the KL is divided."""
+    done = sum(step.terms for step in told)
+    nll = sum(step.terms * step.nll for step in told) / done
+    kl = sum(step.terms * step.kl for step in told) / done
+    norms = [step.norm for step in told]
+    return EpochSteps(epoch, len(told), nll, nll + kl / terms, sum(norms) / len(told), max(norms))
 
 
 def table(experiment: str, configuration: str, found: Sequence[EpochSteps]) -> Table:
