@@ -25,6 +25,7 @@ def test_the_steps_are_those_of_the_run(plan, tmp_path):
         kl = (ours.loss - ours.nll) * row["n_terms"]
         assert min(before["kl"], row["kl"]) < kl < max(before["kl"], row["kl"])
         assert 0.0 < ours.norm_mean < ours.norm_max
+        assert (ours.valid, ours.test) == (row["valid"], row["test"])
 
 
 def test_the_norm_is_that_of_all_parameters_before_clipping(plan):
@@ -38,19 +39,22 @@ def test_the_norm_is_that_of_all_parameters_before_clipping(plan):
 
 def test_means_and_the_largest():
     told = [steps.Told(6, 1.0, -20.0, 0.5), steps.Told(2, 2.0, -40.0, 0.25)]
-    assert steps.summary(3, told, terms=10) == steps.EpochSteps(3, 2, 1.25, 1.25 - 2.5, 0.375, 0.5)
+    expected = steps.EpochSteps(3, 2, 1.25, 1.25 - 2.5, 0.375, 0.5, 9.0, 8.0)
+    assert steps.summary(3, told, terms=10, valid=9.0, test=8.0) == expected
 
 
 def test_the_table_lays_ours_beside_the_logged_epochs():
     row = published_rows("word-ptb", "LCCL")[1]
-    ours = steps.EpochSteps(2, 830, 6.0, row["loss"] + 0.5, *row["gradient_norm"])
+    ours = steps.EpochSteps(2, 830, 6.0, row["loss"] + 0.5, *row["gradient_norm"], 390.0, row["test"])
     table = steps.table("word-ptb", "LCCL", [ours])
     assert [line[:2] for line in table.rows] == [
         [2, "loss, nats"],
         [2, "gradient norm, mean"],
         [2, "gradient norm, largest"],
+        [2, "valid"],
+        [2, "test"],
     ]
-    assert [line[4].value for line in table.rows] == [0.5, 0.0, 0.0]
+    assert [line[4].value for line in table.rows] == [0.5, 0.0, 0.0, 390.0 - row["valid"], 0.0]
     assert (table.rows[1][3].value, table.rows[2][3].value) == (0.26844431485, pytest.approx(0.6657870, abs=1e-7))
     assert steps.table("imdb", "LLLCCL", [ours]).rows == []  # of which every 20th epoch is logged
 

@@ -2,7 +2,8 @@
 
 A run's curve says how far it came; this says whether its steps are theirs. The authors logged, of every epoch, the
 mean of the stochastic loss (NLL + KL / N, nats) and the mean and largest norm of the gradient before clipping. The same
-is computed here from the steps of a run at paper size, and printed with the difference; with ``--out FILE`` as JSON.
+is computed here from the steps of a run at paper size, and printed with the difference, as is the metric at the end of
+the epoch; with ``--out FILE`` as JSON.
 """
 
 import argparse
@@ -21,7 +22,9 @@ from refimpl.training.checkpoint import write_atomically
 from refimpl.training.clipping import global_norm
 from refimpl.training.environment import environment
 from refimpl.training.epoch import State, train_step
+from refimpl.training.evaluate import evaluate
 from refimpl.training.problem import epoch_batches, n_terms
+from refimpl.training.setup import Setup
 
 
 class EpochSteps(NamedTuple):
@@ -33,6 +36,8 @@ class EpochSteps(NamedTuple):
     loss: float  # NLL + KL / N, nats a term
     norm_mean: float  # of the gradient, before clipping
     norm_max: float
+    valid: float  # the metric at the end of the epoch, pruned means
+    test: float
 
 
 class Told(NamedTuple):
@@ -92,16 +97,24 @@ def epochs(plan: Plan, last: int) -> Iterator[EpochSteps]:
             state, step = train_step(setup, state, batch, epoch)
             norm = float(global_norm(step.grads))
             told.append(Told(batch.y.size, float(step.loss.nll), float(step.loss.kl), norm))
-        yield summary(epoch, told, n_terms(setup.problem))
+        yield summary(epoch, told, n_terms(setup.problem), *scores(setup, state))
 
 
-def summary(epoch: int, told: Sequence[Told], terms: int) -> EpochSteps:
+def scores(setup: Setup, state: State) -> tuple[float, ...]:
+    """The metric on validation and test."""
+    return tuple(
+        evaluate(state.params, setup.recipe, setup.problem, split, seed=setup.seed, engine=setup.engine)
+        for split in ("valid", "test")
+    )
+
+
+def summary(epoch: int, told: Sequence[Told], terms: int, valid: float, test: float) -> EpochSteps:
     """Of the steps of an epoch; terms: N, by which the KL is divided."""
     done = sum(step.terms for step in told)
     nll = sum(step.terms * step.nll for step in told) / done
     kl = sum(step.terms * step.kl for step in told) / done
     norms = [step.norm for step in told]
-    return EpochSteps(epoch, len(told), nll, nll + kl / terms, sum(norms) / len(told), max(norms))
+    return EpochSteps(epoch, len(told), nll, nll + kl / terms, sum(norms) / len(told), max(norms), valid, test)
 
 
 def table(experiment: str, configuration: str, found: Sequence[EpochSteps]) -> Table:
@@ -116,6 +129,8 @@ def table(experiment: str, configuration: str, found: Sequence[EpochSteps]) -> T
                 [ours.epoch, "loss, nats", *compared(ours.loss, theirs["loss"])],
                 [ours.epoch, "gradient norm, mean", *compared(ours.norm_mean, mean)],
                 [ours.epoch, "gradient norm, largest", *compared(ours.norm_max, largest)],
+                [ours.epoch, "valid", *compared(ours.valid, theirs["valid"])],
+                [ours.epoch, "test", *compared(ours.test, theirs["test"])],
             ]
     return Table(["epoch", "", "ours", "theirs", "difference"], rows)
 
