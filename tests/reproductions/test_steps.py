@@ -20,7 +20,7 @@ def plan():
 def test_the_steps_are_those_of_the_run(plan, tmp_path):
     run_plan(plan, tmp_path)
     rows = read_rows(tmp_path)
-    for before, row, ours in zip(rows, rows[1:], steps.epochs(plan, len(rows) - 1), strict=False):
+    for before, row, ours in zip(rows, rows[1:], steps.epochs(plan), strict=False):
         assert ours.nll == pytest.approx(row["nll"], rel=1e-12)
         kl = (ours.loss - ours.nll) * row["n_terms"]
         assert min(before["kl"], row["kl"]) < kl < max(before["kl"], row["kl"])
@@ -30,9 +30,9 @@ def test_the_steps_are_those_of_the_run(plan, tmp_path):
 
 def test_the_norm_is_that_of_all_parameters_before_clipping(plan):
     setup = plan.setup
-    clipped = setup._replace(options=setup.options._replace(clip_norm=1e-3, learning_rate=0.0))
-    free = setup._replace(options=setup.options._replace(clip_norm=None, learning_rate=0.0))
-    (a,), (b,) = (list(steps.epochs(plan._replace(setup=s), 1)) for s in (clipped, free))
+    clipped = setup._replace(options=setup.options._replace(clip_norm=1e-3, learning_rate=0.0, epochs=1))
+    free = setup._replace(options=setup.options._replace(clip_norm=None, learning_rate=0.0, epochs=1))
+    (a,), (b,) = (list(steps.epochs(plan._replace(setup=s))) for s in (clipped, free))
     assert (a.norm_mean, a.norm_max) == (b.norm_mean, b.norm_max)
     assert a.norm_mean > 1e-3
 
@@ -74,5 +74,6 @@ def test_the_command_prints_and_stores(tmp_path, capsys, data_dir):
     assert "gradient norm, largest" in capsys.readouterr().out
     stored = json.loads(out.read_text())
     assert stored["run"]["preset"] == "smoke"
+    assert stored["run"]["training"]["epochs"] == 1
     assert [epoch["epoch"] for epoch in stored["epochs"]] == [1]
     assert all(math.isfinite(value) for value in stored["epochs"][0].values())

@@ -63,8 +63,9 @@ def main(arguments: Sequence[str]) -> int:
         seed=parsed.seed,
         data_dir=parsed.data,
         threads=parsed.threads,
+        overrides={"epochs": parsed.epochs},
     )
-    found = list(epochs(plan, parsed.epochs))
+    found = list(epochs(plan))
     print(text_table(table(parsed.experiment, parsed.config, found)))
     if parsed.out:
         write_atomically(parsed.out, (json.dumps(record(plan, found), indent=1) + "\n").encode())
@@ -85,12 +86,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def epochs(plan: Plan, last: int) -> Iterator[EpochSteps]:
+def epochs(plan: Plan) -> Iterator[EpochSteps]:
     """The steps of ``refimpl reproduce``, with the norm of every gradient."""
     setup = plan.setup
     params = initialise(setup.recipe, setup.seed, setup.dtype)
     state = State(params, adam_init(params))
-    for epoch in range(1, last + 1):
+    for epoch in range(1, setup.options.epochs + 1):
         state = state._replace(carried=None)
         told: list[Told] = []
         for batch in epoch_batches(setup.problem, seed=setup.seed, epoch=epoch, dtype=setup.dtype):
