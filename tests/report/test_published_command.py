@@ -67,7 +67,7 @@ def test_seeds_that_reach_different_epochs_are_compared_each(write, tmp_path, ca
     told = capsys.readouterr().out
     assert "seeds 0, 1" in told
     assert "3 common epochs, 1 to 3" in told
-    assert sorted(file.name for file in (tmp_path / "out").glob("*.csv")) == ["s2.csv", "word-ptb-LCCL.csv"]
+    assert sorted(file.name for file in (tmp_path / "out").glob("*.csv")) == ["s2.csv", "word-ptb-LCCL-seeds-0-1.csv"]
 
 
 def test_what_cannot_be_compared_is_told_and_left_out(write, tmp_path, capsys):

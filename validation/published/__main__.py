@@ -71,18 +71,21 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def by_last_epoch(seeds: Sequence[RunRecord]) -> list[list[RunRecord]]:
-    """Seeds that reach the same epoch together: the mean of all would end with the shortest."""
+    """Seeds that reach the same epoch together, since the mean of all would end with the shortest; longest first."""
     found: dict[int, list[RunRecord]] = {}
     for run in seeds:
         found.setdefault(run.rows[-1]["epoch"], []).append(run)
-    return list(found.values())
+    return [found[last] for last in sorted(found, reverse=True)]
 
 
 def new_name(runs: Sequence[RunRecord], taken: Container[str]) -> str:
-    """That of a record's file, else EXPERIMENT-CODE; numbered from the second on, since such runs differ in more."""
+    """That of a record's file, else EXPERIMENT-CODE and the seeds of several; numbered where that is taken."""
     first = runs[0]
     of_file = first.folder.stem if len(runs) == 1 and first.folder.suffix == ".json" else None
-    name = of_file or f"{first.config['experiment']}-{first.config['configuration']}"
+    of_runs = f"{first.config['experiment']}-{first.config['configuration']}"
+    if len(runs) > 1:
+        of_runs += "".join(["-seeds", *(f"-{seed}" for seed in sorted(run.config["seed"] for run in runs))])
+    name = of_file or of_runs
     return next(n for k in count(1) if (n := name if k == 1 else f"{name}-{k}") not in taken)
 
 
