@@ -18,6 +18,7 @@ from refimpl.report.html import write_report
 from refimpl.report.progress import Board, outcome_table
 from refimpl.report.recipe_list import list_rows, list_table
 from refimpl.report.run_report import run_report
+from refimpl.training.engines import load
 from refimpl.tree import as_plain
 
 FAILED, INTERRUPTED = 1, 130
@@ -86,10 +87,11 @@ def print_list(preset: str, threads: int | None, as_json: bool) -> int:
         if sys.stderr.isatty():
             print(f"\rtiming {number}/{count}: {kind}\x1b[K", end="", file=sys.stderr, flush=True)
 
+    others = load()
     rows = listed(preset, threads=threads, tell=tell)
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
-    print(json.dumps(list_rows(rows, preset), indent=2) if as_json else list_table(rows, preset))
+    print(json.dumps(list_rows(rows, preset, others), indent=2) if as_json else list_table(rows, preset, others))
     return 0
 
 

@@ -9,9 +9,14 @@ from refimpl.experiments.paper_tables import TABLES, command
 from refimpl.report.progress import duration
 from refimpl.tree import as_plain
 
+BUSY = 0.5  # processes beside the measurement that lengthen what is measured
 
-def list_rows(rows: Sequence[Listed], preset: str) -> dict[str, Any]:
-    """What ``--list --json`` prints: seconds are of the run alone, start_seconds of the run that it starts from."""
+
+def list_rows(rows: Sequence[Listed], preset: str, load: float | None) -> dict[str, Any]:
+    """What ``--list --json`` prints: seconds are of the run alone, start_seconds of the run that it starts from.
+
+    load: processes that wanted a processor before the times were measured, None where that is not known.
+    """
     found = [
         {
             "table": listed.table,
@@ -28,12 +33,16 @@ def list_rows(rows: Sequence[Listed], preset: str) -> dict[str, Any]:
         }
         for listed in rows
     ]
-    return {"preset": preset, "times": "measured now on this machine", "rows": found}
+    return {"preset": preset, "times": "measured now on this machine", "load": load, "rows": found}
 
 
-def list_table(rows: Sequence[Listed], preset: str) -> str:
-    """A line a row, table by table."""
+def list_table(rows: Sequence[Listed], preset: str, load: float | None) -> str:
+    """A line a row, table by table, and a caution where other work made the times longer; load as ``list_rows``."""
     lines = [f"preset {preset}; times measured now on this machine: steps and evaluations, one run alone"]
+    if load is not None and load >= BUSY:
+        lines.append(
+            f"other work keeps {load:.1f} processors busy, so these times are longer than those of a run alone"
+        )
     for table in TABLES.values():
         lines += ["", f"{table.id}: {table.title} ({table.source})"]
         lines.append(

@@ -1,5 +1,7 @@
 """What a run will take: stand-ins of the right size, times that add up, and every row of the papers' tables."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from refimpl.experiments.many_jobs import start_epochs
 from refimpl.experiments.paper_tables import TABLES
 from refimpl.experiments.plan import make_plan
 from refimpl.report.recipe_list import list_rows, list_table
+from refimpl.training.engines import load
 from refimpl.training.problem import n_terms, steps_per_epoch
 
 PAPER_N = {"char-ptb": 4_967_127, "word-ptb": 929_536, "imdb": 21_250}  # likelihood terms, as the 2018 code has them
@@ -110,7 +113,7 @@ def test_every_row_of_the_tables_is_listed(rows):
 
 
 def test_the_list_shows_the_papers_figures_and_the_time(rows):
-    text = list_table(rows, "smoke")
+    text = list_table(rows, "smoke", None)
     assert "measured now on this machine" in text
     for found in rows:
         (line,) = [
@@ -123,15 +126,32 @@ def test_the_list_shows_the_papers_figures_and_the_time(rows):
         assert "20 s" in line
         if found.row.published.test is not None:
             assert f"{found.row.published.test:.5g}" in line
-    record = list_rows(rows, "smoke")
+    record = list_rows(rows, "smoke", 0.25)
     assert (record["preset"], record["times"]) == ("smoke", "measured now on this machine")
     assert record["rows"][0].keys() == {
         "table", "label", "experiment", "configuration", "start", "published", "metric", "epochs", "seconds",
         "start_seconds", "command",
     }  # fmt: skip
+    assert record["load"] == 0.25
     commands = [row["command"] for row in record["rows"]]
     assert "refimpl reproduce word-ptb --config LCCL --preset smoke" in commands
     assert 'refimpl reproduce --table workshop2017-sentiment --row "SparseVD (VBD)" --preset smoke' in commands
+
+
+def test_a_busy_machine_is_told(rows):
+    """Two BLAS threads on two processors of which one has other work can take a hundred times as long."""
+    alone = [list_table(rows, "smoke", load) for load in (None, 0.0, 0.4)]
+    busy = list_table(rows, "smoke", 3.96).splitlines()
+    assert busy[1] == "other work keeps 4.0 processors busy, so these times are longer than those of a run alone"
+    assert [*busy[:1], *busy[2:]] == alone[0].splitlines()
+    assert len(set(alone)) == 1
+
+
+def test_the_load_is_the_systems_or_unknown(monkeypatch):
+    monkeypatch.setattr(os, "getloadavg", lambda: (1.5, 2.0, 3.0), raising=False)
+    assert load() == 1.5
+    monkeypatch.delattr(os, "getloadavg")
+    assert load() is None
 
 
 def test_an_experiment_without_the_preset_has_no_time():
@@ -140,4 +160,4 @@ def test_an_experiment_without_the_preset_has_no_time():
         patched.setattr(cost, "measure", lambda kind, preset, **_: made)
         found = listed("warmup")  # imdb alone has it
     assert {row.row.experiment for row in found if row.seconds is not None} == {"imdb"}
-    assert "no such preset" in list_table(found, "warmup")
+    assert "no such preset" in list_table(found, "warmup", None)
