@@ -41,7 +41,7 @@ def list_table(rows: Sequence[Listed], preset: str, load: float | None) -> str:
     lines = [f"preset {preset}; times measured now on this machine: steps and evaluations, one run alone"]
     if load is not None and load >= BUSY:
         lines.append(
-            f"other work keeps {load:.1f} processors busy, so these times are longer than those of a run alone"
+            f"other work keeps {load:.1f} processors busy, so all takes longer than alone; least with --threads 1"
         )
     for table in TABLES.values():
         lines += ["", f"{table.id}: {table.title} ({table.source})"]
