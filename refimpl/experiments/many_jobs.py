@@ -131,7 +131,8 @@ def check_new(jobs: Sequence[Job]) -> None:
 def finished(job: Job) -> Outcome | None:
     """The outcome of a run that has nothing left to do; None if it has, or if only its data can tell.
 
-    A file of the user's own may have changed; the corpora do not.
+    A file of the user's own may have changed; the corpora do not. Where fewer epochs are asked for than the run was
+    begun with, and it has them, its record is still to be told so: that is the run's to do.
     """
     folder = Path(job.folder)
     if job.plan["name"] not in EXPERIMENTS or not all((folder / n).is_file() for n in (RECORD, METRICS, LAST)):
@@ -142,10 +143,12 @@ def finished(job: Job) -> Outcome | None:
         stored = {name: record.get(name) for name in KNOWN} | {"training": training, "recipe": record["recipe"]}
         options = options_of(job)
         asked = _asked(job, options) | {"recipe": as_plain(_recipe(job, record["recipe"]))}
-        ended = rows[-1]["epoch"] >= options.epochs or out_of_patience(rows, rows[-1]["metric"], options.patience)
+        reached = rows[-1]["epoch"]
+        ended = reached >= options.epochs or out_of_patience(rows, rows[-1]["metric"], options.patience)
+        shortened = reached == options.epochs != training["epochs"]
     except (ValueError, KeyError, TypeError, AttributeError):  # the run itself says what is wrong with it
         return None
-    if not ended or differences(json.dumps(stored), json.dumps(asked)):
+    if not ended or shortened or differences(json.dumps(stored), json.dumps(asked)):
         return None
     return outcome_of_rows(job, rows, "done", "finished before")
 

@@ -30,7 +30,7 @@ from refimpl.experiments.run import run_plan
 from refimpl.experiments.run_stop import SIGNALS
 from refimpl.experiments.starts import Starts
 from refimpl.training.metrics import repeatable
-from refimpl.training.run_folder import LAST, METRICS, read_rows
+from refimpl.training.run_folder import LAST, METRICS, RECORD, read_rows
 
 PLAN = {"preset": "smoke", "overrides": {"epochs": 1}, "threads": 1}
 
@@ -172,6 +172,20 @@ def test_finished_is_what_the_same_options_have_nothing_left_of(tmp_path):
     (still,) = grid(tmp_path, seeds=(1,), overrides={"epochs": 50, "patience": 1, "learning_rate": 0.0})
     assert run_job(still).row["epoch"] == 2  # nothing gets better
     assert finished(still).state == "done"
+
+
+def test_a_run_that_is_asked_to_end_where_it_stands_tells_its_record(tmp_path):
+    """Begun for more epochs, stopped, and asked for as many as it has: nothing to train, and no unfinished run."""
+    (job,) = grid(tmp_path, overrides={"epochs": 1})
+    run_job(job)
+    path = Path(job.folder) / RECORD
+    record = json.loads(path.read_text())
+    record["training"]["epochs"] = 40
+    path.write_text(json.dumps(record))
+    (outcome,) = made([job], Inline(), tmp_path)
+    assert (outcome.state, outcome.row["epoch"]) == ("done", 1)
+    assert json.loads(path.read_text())["training"]["epochs"] == 1
+    assert finished(job).why == "finished before"
 
 
 def test_of_a_file_of_the_users_own_only_its_contents_can_tell(tmp_path):
