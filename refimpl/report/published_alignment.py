@@ -11,6 +11,7 @@ from refimpl.report.spread import common_epochs, spread
 from refimpl.training.metrics import Row
 
 SCORES, STRUCTURES = ("valid", "test"), ("vocabulary", "neurons", "gates")
+ROUNDING = 1e-9  # of the way to a bound: a ratio computed in floats may stand just beyond the one that it is
 
 
 class Aligned(NamedTuple):
@@ -35,7 +36,7 @@ class Aligned(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """How near ours is asked to be: low * theirs <= ours <= high * theirs."""
+    """How near ours is asked to be: low * theirs <= ours <= high * theirs, low below 1 and high above."""
 
     words: str
     quantities: tuple[str, ...]
@@ -148,14 +149,16 @@ def _verdict(bound: Bound, runs: Sequence[RunRecord], theirs: Sequence[Row]) -> 
             ratios.append((ratio, f"{one.quantity} at epoch {one.epoch}, seed {run.config.get('seed')}"))
     if not seen:
         return Verdict(bound, None, "not reached yet")
-    worst, where = max(ratios, key=lambda pair: _distance(pair[0]))
-    holds = all(bound.low <= ratio <= bound.high for ratio, _ in ratios)
+    worst, where = max(ratios, key=lambda pair: _way(pair[0], bound))
     told = "no value" if math.isnan(worst) else f"{100.0 * (worst - 1.0):+z.2f} %"
-    return Verdict(bound, holds, f"farthest: {told}, {where}; {seen} compared")
+    return Verdict(bound, _way(worst, bound) <= 1.0 + ROUNDING, f"farthest: {told}, {where}; {seen} compared")
 
 
-def _distance(ratio: float) -> float:
-    return math.inf if math.isnan(ratio) or ratio <= 0.0 else abs(math.log(ratio))
+def _way(ratio: float, bound: Bound) -> float:
+    """How far a ratio is on the way from 1 to the bound on its side, by logarithms: beyond 1 it is outside."""
+    if math.isnan(ratio) or ratio <= 0.0:
+        return math.inf
+    return math.log(ratio) / math.log(bound.high if ratio >= 1.0 else bound.low)
 
 
 def scored(config: dict[str, Any], row: Row) -> bool:

@@ -102,14 +102,12 @@ def extremes_table(found: Comparison) -> Table:
 
 
 def _extremes(found: Comparison, name: str) -> list[Cell]:
-    here = [one for one in found.aligned if one.quantity == name and not math.isnan(one.ours)]
-    if not here:
-        return [name, *[None] * 8]
     cells: list[Cell] = [name]
     for choose in (min, max):
-        for side in ("ours", "theirs"):
-            one = choose(here, key=attrgetter(side))
-            cells += [_cell(found, name, getattr(one, side)), one.epoch]
+        for side in map(attrgetter, ("ours", "theirs")):
+            here = [one for one in found.aligned if one.quantity == name and not math.isnan(side(one))]
+            one = choose(here, key=side, default=None)
+            cells += [None, None] if one is None else [_cell(found, name, side(one)), one.epoch]
     return cells
 
 

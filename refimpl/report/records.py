@@ -10,6 +10,8 @@ from refimpl.training import metrics
 from refimpl.training.metrics import Row
 from refimpl.training.run_folder import RECORD, check_format, read_rows
 
+COUNTED = ("vocabulary", "neurons", "gates")  # [kept, all]; of each matrix kept has [propagated, raw, all]
+
 
 class Metric(NamedTuple):
     """How a metric is shown."""
@@ -41,7 +43,7 @@ def read_run(path: Path | str) -> RunRecord:
     """Read run.json and metrics.jsonl of a run folder, or one file that holds both ({"run": ..., "metrics": [...]}).
 
     Errors: FileNotFoundError if a file is missing; ValueError that names the file if it is damaged, of a later version,
-    if there is no row yet, or if the metric is unknown.
+    if there is no row yet, if the metric is unknown, or if a count is none.
     """
     path = Path(path)
     if path.is_file():
@@ -78,8 +80,35 @@ def _json_object(path: Path, remedy: str) -> dict[str, Any]:
 def _record(path: Path, config: dict[str, Any], rows: list[Row]) -> RunRecord:
     if not rows:
         raise ValueError(f"{path}: expected at least one row of metrics, found none; the run has not begun")
-    metric_of(rows)
+    try:
+        metric_of(rows)
+        _check_counts(config, rows)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return RunRecord(path, config, rows)
+
+
+def _check_counts(config: dict[str, Any], rows: list[Row]) -> None:
+    """Errors: ValueError that names the field where the pages count on a number and there is none."""
+    every = _object("training", config.get("training")).get("evaluate_every", 1)
+    if type(every) is not int or every < 1:
+        raise ValueError(f"training.evaluate_every: expected an integer of at least 1, got {every!r}; make it anew")
+    for row in rows:
+        kept = _object(f"kept, epoch {row['epoch']}", row.get("kept"))
+        counted = [(f"kept, {name}", count, 3) for name, count in kept.items()]
+        counted += [(name, row[name], 2) for name in COUNTED if row.get(name) is not None]
+        for name, count, length in counted:
+            if not (isinstance(count, list) and len(count) == length and all(type(n) is int for n in count)):
+                raise ValueError(
+                    f"{name}: expected {length} integers, got {count!r} at epoch {row['epoch']}; make it anew"
+                )
+
+
+def _object(name: str, value: object) -> dict[str, Any]:
+    """What stands there; nothing for null and for what is absent."""
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"{name}: expected a JSON object, got {value!r}; make it anew")
+    return value or {}
 
 
 def number(value: object) -> float:

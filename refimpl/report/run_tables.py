@@ -89,7 +89,13 @@ def _run_row(run: RunRecord, label: str, metric: Metric) -> list[Cell]:
 
 
 def labels(runs: Sequence[RunRecord]) -> dict[str, RunRecord]:
-    """A name for each run: its configuration; experiment, preset, seed where runs differ in them; else its folder."""
+    """A name for each run: its configuration; experiment, preset, seed where runs differ in them; else its folder.
+
+    Errors: ValueError if one run is named twice.
+    """
+    twice = [str(run.folder) for k, run in enumerate(runs) if run.folder in {other.folder for other in runs[:k]}]
+    if twice:
+        raise ValueError(f"runs: expected each once, got {', '.join(twice)} again; name it once")
     told = ["experiment", "configuration", "preset", "seed"]
     differ = [key for key in told if key == "configuration" or len({str(run.config.get(key)) for run in runs}) > 1]
     named = [(" ".join(_label_part(run, key) for key in differ), run) for run in runs]

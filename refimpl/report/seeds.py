@@ -28,7 +28,9 @@ def groups_of_seeds(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
 
 
 def _identity(run: RunRecord) -> str:
-    same = completed(run.config) | {"deviations": run.config.get("deviations")}
+    same = {name: value for name, value in completed(run.config).items() if value is not None}  # older ones lack it
+    told = run.config.get("deviations") or []
+    same["deviations"] = [sentence for sentence in told if not sentence.startswith("epochs: ")]
     for name in ("seed", "engine", "data", "n_terms"):  # the data are divided by the seed
         same.pop(name, None)
     if isinstance(same.get("start"), str):  # a run's folder ends with its seed

@@ -115,6 +115,27 @@ def test_bounds_of_language_models(paper_run, experiment, key, inside, outside, 
             assert f"{100 * (factor - 1):+.2f} %, {key} at epoch 2" in found[which].detail
 
 
+def test_exactly_at_a_bound_is_within(paper_run):
+    """In floats 2.2 / 2.0 is 1.1000000000000001."""
+    for key, factors, which in (("valid", (0.98, 1.02), 0), ("compression", (0.9, 1.1), 1)):
+        for factor in factors:
+            run = paper_run("char-ptb", "LCCL", 200, lambda row, key=key, f=factor: row.update({key: row[key] * f}))
+            assert verdicts([run], authors_rows(run))[which].holds is True
+
+
+def test_the_farthest_is_the_one_farthest_out(paper_run):
+    """0.91 is within 0.9 and 1.1 by less than 1.095 is, though 1.095 is nearer to 1; outside as well."""
+    for low, high, told, holds in ((0.905, 1.103, "+10.30 %", False), (0.895, 1.101, "-10.50 %", False)):
+
+        def change(row, low=low, high=high):
+            row["compression"] *= {1: low, 2: high}.get(row["epoch"], 1.0)
+
+        run = paper_run("char-ptb", "LCCL", 3, change)
+        verdict = verdicts([run], authors_rows(run))[1]
+        assert verdict.holds is holds
+        assert told in verdict.detail
+
+
 def test_bounds_of_imdb_are_asked_for_at_epoch_60(paper_run):
     def early(row):
         if row["epoch"] < 60:
@@ -275,6 +296,20 @@ def test_a_run_that_was_prolonged_is_judged_beyond_the_epochs_that_its_record_na
     assert quality.holds is False
     assert "valid at epoch 8" in quality.detail
     assert quality.detail.endswith("4 compared")
+
+
+def test_theirs_are_shown_where_ours_has_no_value(paper_run):
+    """Nothing is left of ours at epoch 60, where theirs is greatest; and at none at all."""
+
+    def empty(row):
+        row["kept"] = {name: [0, 0, total] for name, (_, _, total) in row["kept"].items()}
+        row["compression"] = 6.2e14
+
+    late = paper_run(change=lambda row: empty(row) if row["epoch"] == 60 else None)
+    (cells,) = (row for row in texts(extremes_table(compare([late]))) if row[0] == "compression")
+    assert cells[5:9] == ["518", "40", "1,629", "60"]
+    (cells,) = (row for row in texts(extremes_table(compare([paper_run(change=empty)]))) if row[0] == "compression")
+    assert cells[1:] == ["–", "–", "320", "20", "–", "–", "1,629", "60"]
 
 
 def test_the_extremes_of_each_side_are_its_own(paper_run):

@@ -70,6 +70,23 @@ def test_seeds_that_reach_different_epochs_are_compared_each(write, tmp_path, ca
     assert sorted(file.name for file in (tmp_path / "out").glob("*.csv")) == ["s2.csv", "word-ptb-LCCL-seeds-0-1.csv"]
 
 
+def test_memory_is_told_of_every_seed(write, tmp_path, capsys):
+    paths = [
+        write(f"s{k}", "word-ptb", "LCCL", 2, lambda row, k=k: row.update(peak_mib=700.0 + 100.0 * k), seed=k)
+        for k in range(2)
+    ]
+    main([*map(str, paths), "--out", str(tmp_path / "out")])
+    told = "Peak memory: 700.0 MiB of the process; 800.0 MiB of the process."
+    assert told in capsys.readouterr().out
+    assert told in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_record_named_twice_is_read_once(write, tmp_path, capsys):
+    path = write("a")
+    assert main([str(path), str(path.parent / ".." / path.parent.name / "a.json"), "--out", str(tmp_path / "out")]) == 0
+    assert [file.name for file in (tmp_path / "out").glob("*.csv")] == ["a.csv"]
+
+
 def test_what_cannot_be_compared_is_told_and_left_out(write, tmp_path, capsys):
     small = write("small", preset="small")
     assert main([str(small), "--out", str(tmp_path / "out")]) == 2

@@ -183,10 +183,33 @@ def test_a_record_in_one_file_is_read_as_its_folder(tmp_path, rows, write_run):
         ('{"run": {}}', r"expected an object run and a list metrics, got the keys \['run'\]"),
         ('{"run": {}, "metrics": []}', "expected at least one row"),
         ('{"run": {}, "metrics": [{"epoch": 1, "metric": "rmse"}]}', "expected a row for each epoch from 0 on"),
+        ('{"run": {}, "metrics": [{"epoch": 0, "metric": "bleu"}]}', r"record\.json: metric: expected one of"),
     ]:
         path.write_text(text)
         with pytest.raises(ValueError, match=message):
             read_run(path)
+
+
+@pytest.mark.parametrize(
+    ("config", "row", "message"),
+    [
+        ({"training": {"evaluate_every": 0}}, {}, "training.evaluate_every: expected an integer of at least 1, got 0"),
+        ({"training": {"evaluate_every": "5"}}, {}, "training.evaluate_every: expected an integer of at least 1"),
+        ({"training": [5]}, {}, "training: expected a JSON object"),
+        ({}, {"kept": [5]}, "kept, epoch 4: expected a JSON object"),
+        ({}, {"kept": 5}, "kept, epoch 4: expected a JSON object"),
+        ({}, {"kept": {"lstm.W_x": [1, 2]}}, r"kept, lstm\.W_x: expected 3 integers, got \[1, 2\] at epoch 4"),
+        ({}, {"kept": {"lstm.W_x": 7}}, r"kept, lstm\.W_x: expected 3 integers, got 7 at epoch 4"),
+        ({}, {"kept": {"lstm.W_x": [1, None, 2]}}, r"kept, lstm\.W_x: expected 3 integers"),
+        ({}, {"vocabulary": 5}, "vocabulary: expected 2 integers, got 5 at epoch 4"),
+        ({}, {"gates": ["1", "2"]}, "gates: expected 2 integers"),
+    ],
+)
+def test_a_count_that_is_none_is_told_with_its_file(rows, write_run, config, row, message):
+    rows[4] = rows[4] | row
+    folder = write_run("LCCL", rows, **config)
+    with pytest.raises(ValueError, match=f"^{folder}: {message}"):
+        read_run(folder)
 
 
 def test_bad_folders_say_what_is_wrong(tmp_path, rows, write_run):

@@ -69,6 +69,27 @@ def test_a_run_that_was_stopped_earlier_is_of_the_same_kind(seeds, write_run, ro
     assert [len(group) for group in groups_of_seeds([read_run(seeds[0]), read_run(other)]).values()] == [2]
 
 
+def test_seeds_of_an_older_record_and_of_other_lengths_stand_together(write_run, rows):
+    """Older records lack what is null now; how many epochs were asked for is told among the deviations."""
+    older = write_run("older", rows, configuration="LCCL", seed=0)
+    lengths = (["epochs: 4 (paper: 150)"], ["epochs: 9 (paper: 150)"])
+    newer = [
+        write_run(
+            f"s{k}", rows, configuration="LCCL", seed=k, deviations=told, output_log_sigma=None, word_vectors=None
+        )
+        for k, told in enumerate(lengths, start=1)
+    ]
+    groups = groups_of_seeds([read_run(folder) for folder in (older, *newer)])
+    assert [len(group) for group in groups.values()] == [3]
+    vectors = write_run("vectors", rows, configuration="LCCL", seed=4, word_vectors="texts")
+    assert [len(g) for g in groups_of_seeds([read_run(older), read_run(vectors)]).values()] == [1, 1]
+
+
+def test_one_run_named_twice_is_refused(seeds):
+    with pytest.raises(ValueError, match="runs: expected each once, got .*LCCL-0 again"):
+        comparison_report([seeds[0], seeds[1], seeds[0]])
+
+
 def test_runs_that_start_from_runs_of_their_own_seed_stand_together(write_run, rows):
     """Each also has the terms of its own division of the data."""
     runs = [

@@ -43,13 +43,13 @@ theirs, in per cent of theirs; the CSV files have every quantity at every common
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 if every bound that the runs have reached holds, else 1; 2 where a run cannot be read or compared."""
+    """0 if every bound that the runs have reached holds, else 1; 2 if one cannot be read, or none can be compared."""
     parser = argparse.ArgumentParser(prog="python -m validation.published", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "published", help="(build/published)")
     parsed = parser.parse_args(arguments)
     try:
-        runs = [read_run(path) for path in parsed.runs]
+        runs = [read_run(path) for path in {path.resolve(): path for path in parsed.runs}.values()]
     except (OSError, ValueError) as error:
         print(f"python -m validation.published: {error}", file=sys.stderr)
         return 2

@@ -23,15 +23,36 @@ PICTURED = ("paper", "small", "smoke", "warmup")  # runs of mini are many, and s
 
 
 def main(arguments: list[str]) -> int:
-    """Write the records; 1 if a run of the preset small does not show what it should."""
-    names = {i - 1: arguments[i + 1] for i, word in enumerate(arguments) if word == "--as"}
-    for i, folder in enumerate(arguments):
-        if folder != "--as" and (i == 0 or arguments[i - 1] != "--as"):
-            store(from_folder(Path(folder)), names.get(i))
+    """Write the records; 1 if a run of the preset small does not show what it should, 2 on a folder that is no run."""
+    try:
+        for folder, name in named(arguments).items():
+            store(from_folder(Path(folder)), name)
+    except (OSError, ValueError) as error:
+        print(f"python -m validation.reproductions.collect: {error}", file=sys.stderr)
+        return 2
     found = read_all()
     (HERE / "README.md").write_text(page(found))
     results.main()
     return int(not all(all(of_run.values()) for of_run in small_checks(found).values()))
+
+
+def named(arguments: Sequence[str]) -> dict[str, str | None]:
+    """The name asked for of each folder; None: the record's own.
+
+    Errors: ValueError on --as without a folder before it or a name after it.
+    """
+    found: dict[str, str | None] = {}
+    folder = None
+    words = iter(arguments)
+    for word in words:
+        if word != "--as":
+            found[word], folder = None, word
+            continue
+        name = next(words, None)
+        if folder is None or name is None:
+            raise ValueError("--as: expected RUN_FOLDER --as NAME")
+        found[folder], folder = name, None
+    return found
 
 
 def small_checks(found: Sequence[Record]) -> dict[str, dict[str, bool]]:

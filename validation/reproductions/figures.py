@@ -13,8 +13,8 @@ from refimpl.experiments.paper_tables import TABLES, PaperTable
 from refimpl.report.comparison_figure import comparison
 from refimpl.report.drawing import save_png
 from refimpl.report.s004_figures import figure_1, figure_2
-from validation.reproductions.claims import records_of
 from validation.reproductions.records import HERE, Record, read_all
+from validation.reproductions.rows import records_of
 
 CHARACTERS_2017 = "workshop2017-characters"
 

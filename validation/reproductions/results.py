@@ -14,8 +14,9 @@ from refimpl.experiments.catalogue import EXPERIMENTS
 from refimpl.experiments.paper_tables import TABLES, Figures, PaperTable, Row, command
 from refimpl.experiments.published_logs import published_configurations, published_rows
 from refimpl.report.tables import Table, markdown_table
-from validation.reproductions.claims import number, records_of, reported, spread, variants_of, verdicts, zeros
+from validation.reproductions.claims import number, verdicts
 from validation.reproductions.records import Record, read_all
+from validation.reproductions.rows import records_of, reported, spread, variants_of, zeros
 
 PAGE = Path(__file__).parents[1] / "RESULTS.md"
 NOT_RUN = "not yet run"
