@@ -47,6 +47,19 @@ def run_folder(tmp_path):
         (["bench", "--contenders", "torch,tensorflow"], ["contender", "torch-cell", "'tensorflow'"]),
         (["bench", "--python", "no/such/python"], ["--python", "no/such/python"]),
         ([*RUN, "--engine", "warp"], ["--engine", "reference"]),
+        ([*RUN, "--threads", "0"], ["threads", "at least 1"]),
+        ([*RUN, "--config", ""], ["letters", "4 letters", "''"]),
+        ([*RUN, "--prior", ""], ["prior", "log_uniform", "''"]),
+        ([*RUN, "--start", ""], ["--start", "expected a path", "''"]),
+        ([*RUN, "--start", "nowhere"], ["start: expected the folder of an earlier run or a checkpoint", "nowhere"]),
+        ([*RUN, "--out", ""], ["--out", "expected a path", "''"]),
+        ([*RUN, "--data", ""], ["--data", "expected a path", "''"]),
+        (["reproduce", ""], ["experiment", "planted-lm", "''"]),
+        (["reproduce", "cornell", "--config", "LXX"], ["configuration", "'sparsevd'", "6 letters", "'LXX'"]),
+        (["reproduce", "cornell", "--config", "LCLCCX"], ["configuration", "'vbd'", "position 5", "'LCLCCX'"]),
+        (["reproduce", "cornell", "--config", "sparsevd", "--prior", ""], ["prior", "log_uniform", "''"]),
+        (["reproduce", "char-ptb-2017", "--config", "LCCL"], ["configuration", "'none', 'vbd', 'sparsevd'", "'LCCL'"]),
+        (["data", "verify", "--data", ""], ["--data", "expected a path", "''"]),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else None,
 )
@@ -97,7 +110,8 @@ def test_foreign_checkpoint(run_folder, capsys):
 
 
 def test_start_from_a_run_without_checkpoint(capsys, tmp_path):
-    refused([*RUN, "--start", str(tmp_path), "--out", str(tmp_path / "run")], capsys, "no checkpoint", str(tmp_path))
+    expected = ["start: expected the folder of an earlier run", "no checkpoint", str(tmp_path / "best.safetensors")]
+    refused([*RUN, "--start", str(tmp_path), "--out", str(tmp_path / "run")], capsys, *expected)
 
 
 def test_start_from_another_model(run_folder, capsys, tmp_path):
@@ -115,7 +129,7 @@ def test_start_takes_over_the_means(run_folder, tmp_path):
         ("empty.txt", "", ["empty"]),
         ("short.txt", "abc", ["short.txt"]),
         ("bad.csv", "text,label\nfine,yes\n,no\n", ["bad.csv", "line 3"]),
-        ("column.csv", "words,label\nfine,yes\n", ["text", "words"]),
+        ("column.csv", "words,label\nfine,yes\n", ["text", "words", "rename the column"]),
         ("bad.jsonl", '{"text": "fine", "label": 1}\n{"text": ', ["bad.jsonl", "line 2"]),
     ],
 )

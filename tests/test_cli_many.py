@@ -8,9 +8,14 @@ import pytest
 from refimpl.cli import main, reproduce, reproduce_many
 from refimpl.experiments import cost
 from refimpl.experiments.cost import Cost
+from refimpl.experiments.many_jobs import Outcome
 from tests.commands import refused
 
-RUNS = ["reproduce", "planted-lm", "--preset", "smoke", "--epochs", "1", "--executor", "threads", "--workers", "1"]
+ONE = ["reproduce", "planted-lm", "--preset", "smoke", "--epochs", "1"]
+RUNS = [*ONE, "--executor", "threads", "--workers", "1"]
+ROWS = ["reproduce", "--table", "emnlp2018-generation", "--preset", "smoke"]
+
+SEVERAL = "expected with several runs (--seeds, --table, or several of --config)"
 
 
 @pytest.fixture(autouse=True)
@@ -64,20 +69,107 @@ def test_several_runs_a_table_and_exit_1_if_one_failed(tmp_path, capsys):
         ([*RUNS, "--config", "LCCL,LXCL"], ["letters", "position 1", "'LXCL'"]),
         ([*RUNS, "--seeds", "0,1", "--prior", "flat"], ["prior", "'flat'"]),
         (["reproduce", "--list", "--preset", "huge"], ["preset", "'mini'", "'warmup'", "'huge'"]),
-        ([*RUNS, "--unit", "texts"], ["--unit", "file of your own"]),
+        ([*ONE, "--unit", "texts"], ["--unit", "file of your own"]),
         (["reproduce", "--table", "emnlp2018-generation", "--unit", "words"], ["--unit", "file of your own"]),
         ([*RUNS, "--seeds", "0,1", "--seed", "1"], ["--seed", "not allowed"]),
         ([*RUNS, "--seeds", "0,1", "--executor", "slurm"], ["executor", "processes", "'slurm'"]),
-        ([*RUNS, "--seeds", "0,1", "--workers", "0"], ["workers", "at least 1"]),
-        ([*RUNS, "--evaluate-every", "0"], ["evaluate_every", "at least 1"]),
-        ([*RUNS, "--config", "LCCD", "--output-log-sigma", "nan"], ["output_log_sigma", "nan"]),
-        ([*RUNS, "--word-vectors", "texts"], ["word_vectors", "embedding"]),
+        ([*RUNS, "--seeds", "0,1", "--workers", "0"], ["workers", "at least 1", "leave --workers out"]),
+        ([*RUNS, "--seeds", "0,1", "--executor", ""], ["executor", "processes", "''"]),
+        ([*ONE, "--evaluate-every", "0"], ["evaluate_every", "at least 1"]),
+        ([*ONE, "--config", "LCCD", "--output-log-sigma", "nan"], ["output_log_sigma", "nan"]),
+        ([*ONE, "--word-vectors", "texts"], ["word_vectors", "embedding"]),
+        ([*ONE, "--executor", "threads"], ["--executor", SEVERAL]),
+        ([*ONE, "--config", "LCCL", "--workers", "1"], ["--workers", SEVERAL]),
+        (["reproduce", "--list", "--workers", "0"], ["--workers", SEVERAL]),
+        (["reproduce", "planted-lm", "--list"], ["EXPERIMENT", "--list", "one of them"]),
+        (["reproduce", "--table", "structured", "--list"], ["--table", "--list", "one of them"]),
+        (["reproduce", "--table", ""], ["table", "emnlp2018-generation", "''"]),
+        ([*ROWS, "--row", ""], ["row", "Word PTB, SparseVD", "''"]),
+        (["reproduce", "", "--seeds", "0,1"], ["experiment", "planted-lm", "''"]),
+        ([*RUNS, "--seeds", "0,1", "--config", ""], ["--config", "different configurations", "''"]),
     ],
     ids=lambda value: " ".join(value)[10:60] if isinstance(value, list) else None,
 )
 def test_bad_arguments(arguments, expected, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     refused(arguments, capsys, *expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([*RUNS, "--epochs", "-1"], ["epochs", "at least 0", "-1"]),
+        ([*RUNS, "--samples", "-1"], ["samples", "at least 0", "-1"]),
+        ([*RUNS, "--evaluate-every", "0"], ["evaluate_every", "at least 1"]),
+        ([*RUNS, "--patience", "0"], ["patience", "at least 1"]),
+        ([*RUNS, "--learning-rate", "nan"], ["learning_rate", "nan"]),
+        ([*RUNS, "--threads", "0"], ["threads", "at least 1"]),
+        ([*RUNS, "--seeds", f"0,{2**70}"], ["seed", "2^64 - 1", str(2**70)]),
+        ([*RUNS, "--word-vectors", "texts"], ["word_vectors", "embedding"]),
+        ([*RUNS, "--output-log-sigma", "nan"], ["output_log_sigma", "nan"]),
+        ([*RUNS, "--config", "DCCD,LCCL", "--prior", "molchanov2017"], ["prior", "random weights", "with DCCD"]),
+        ([*RUNS, "--prior", ""], ["prior", "molchanov2017", "''"]),
+        (ROWS, ["data_dir", "no folder of corpora is given", "--data DIR", "REFIMPL_DATA"]),
+        ([*ROWS, "--data", "nowhere"], ["data_dir", "'nowhere'", "--data DIR"]),
+        ([*ROWS, "--data", "."], ["data_dir", "no folder 'ptb'", "--data DIR"]),
+        (["reproduce", "words.txt", "--unit", "texts"], ["path", ".csv or .jsonl", "words.txt"]),
+    ],
+    ids=lambda value: " ".join(value)[10:60] if isinstance(value, list) else None,
+)
+def test_what_all_runs_would_fail_by_is_said_once_and_nothing_is_created(
+    arguments, expected, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REFIMPL_DATA", raising=False)
+    Path("words.txt").write_text("the quick brown fox\n")
+    refused([*(arguments if "--seeds" in arguments else [*arguments, "--seeds", "0,1"])], capsys, *expected)
+    assert [path.name for path in tmp_path.iterdir()] == ["words.txt"]
+
+
+@pytest.mark.parametrize("out", ["file", "file/runs", "n" * 300])
+def test_a_folder_that_cannot_be_made_is_named(out, capsys, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    expected = ["out: cannot", str(tmp_path / out), "name another --out"]
+    refused([*RUNS, "--seeds", "0,1", "--out", str(tmp_path / out)], capsys, *expected)
+
+
+DONE, BY_TIME = Outcome("a", "a", "done"), Outcome("b", "b", "stopped", "stopped after epoch 3")
+BEFORE_ITS_TURN = Outcome("c", "c", "not begun")
+REFUSED = Outcome("d", "d", "not begun", "the executor refuses it: RuntimeError: full")
+FAILED = Outcome("e", "e", "failed", "ValueError: letters")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "by_time", "by_ctrl_c"),
+    [
+        ([DONE, DONE], 0, 0),
+        ([DONE, BY_TIME, BEFORE_ITS_TURN], 0, 130),
+        ([DONE, REFUSED], 1, 130),
+        ([BY_TIME, REFUSED], 1, 130),
+        ([DONE, FAILED], 1, 130),
+    ],
+)
+def test_exit_codes_of_what_became_of_the_runs(monkeypatch, tmp_path, outcomes, by_time, by_ctrl_c):
+    for interrupted, expected in ((False, by_time), (True, by_ctrl_c)):
+
+        def run_many(jobs, executor, going, *, stop, interrupted=interrupted, **_):
+            stop.interrupted = interrupted
+            return outcomes
+
+        monkeypatch.setattr(reproduce_many, "run_many", run_many)
+        assert main([*RUNS, "--seeds", "0,1", "--json", "--out", str(tmp_path)]) == expected
+
+
+def test_an_executor_that_takes_nothing_is_a_failure(tmp_path, capsys, monkeypatch):
+    """And not a success without a word."""
+    (tmp_path / "closed_pool.py").write_text(
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def pool():\n    made = ThreadPoolExecutor(1)\n    made.shutdown()\n    return made\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    own = [*ONE, "--seeds", "0,1", "--executor", "closed_pool:pool", "--out", str(tmp_path / "runs")]
+    assert main(own) == 1
+    assert "the executor refuses it: RuntimeError" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("options", "expected"), [([], 5), (["--threads", "3"], 3)])
@@ -92,7 +184,7 @@ def test_each_run_has_its_share_of_the_processors_unless_it_is_said(tmp_path, mo
 def test_options_reach_the_run(tmp_path, capsys):
     out = tmp_path / "run"
     options = ["--evaluate-every", "2", "--output-log-sigma", "-1.5", "--epochs", "3", "--config", "LCCL"]
-    assert main([*RUNS[:4], *options, "--out", str(out), "--json"]) == 0
+    assert main([*ONE[:4], *options, "--out", str(out), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["valid"] is not None for row in rows] == [True, False, True, True]
     record = json.loads((out / "run.json").read_text())

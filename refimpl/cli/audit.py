@@ -3,13 +3,14 @@
 import argparse
 from pathlib import Path
 
+from refimpl.cli.arguments import path
 from refimpl.report.audit import audit
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of ``refimpl audit``."""
-    parser.add_argument("--out", type=Path, default=Path("build/audit"), help="folder of the report (build/audit)")
-    parser.add_argument("--crosscheck", type=Path, metavar="JSON", help="show this record of make crosscheck, too")
+    parser.add_argument("--out", type=path, default=Path("build/audit"), help="folder of the report (build/audit)")
+    parser.add_argument("--crosscheck", type=path, metavar="JSON", help="show this record of make crosscheck, too")
     parser.add_argument("--quick", action="store_true", help="leave out the runs on planted sources")
 
 

@@ -3,12 +3,12 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from refimpl.benchmarks.bench import ROUNDS, all_agree, bench, store
 from refimpl.benchmarks.contenders import CONTENDERS
 from refimpl.benchmarks.table import format_record
 from refimpl.benchmarks.workloads import GROWTH, NAMES, SIZES
+from refimpl.cli.arguments import path
 from refimpl.report.growth_figure import save_growth_figure
 
 
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--python", metavar="PATH", help="interpreter that has torch or jax (this one)")
     add(
         "--out",
-        type=Path,
+        type=path,
         metavar="JSON",
         help="the record (build/benchmarks/DATE.json); a figure of growth lies beside",
     )

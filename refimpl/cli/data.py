@@ -3,9 +3,9 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TextIO
 
+from refimpl.cli.arguments import path
 from refimpl.data.corpora import CATALOGUE, FAILED, data_folder, list_corpora, verify
 from refimpl.data.fetch import ABSENT, fetch
 from refimpl.data.fetch_http import MIB
@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     every = argparse.ArgumentParser(add_help=False)
     every.add_argument("--json", action="store_true", help="one JSON list, for programs")
     folder = argparse.ArgumentParser(add_help=False)
-    folder.add_argument("--data", type=Path, metavar="DIR", help="folder of the corpora (or the variable REFIMPL_DATA)")
+    folder.add_argument("--data", type=path, metavar="DIR", help="folder of the corpora (or the variable REFIMPL_DATA)")
     actions.add_parser("list", parents=[every, folder], help="which corpora there are, their licences and addresses")
     actions.add_parser("verify", parents=[every, folder], help="check every file by its SHA-256; writes nothing")
     get = actions.add_parser("fetch", parents=[every, folder], help="download what is missing, and check it")

@@ -9,6 +9,7 @@ from typing import Any
 
 from refimpl.arrays import device_module
 from refimpl.cli import reproduce_many
+from refimpl.cli.arguments import path
 from refimpl.experiments.catalogue import EXPERIMENTS
 from refimpl.experiments.paper_tables import TABLES
 from refimpl.experiments.plan import make_plan
@@ -38,11 +39,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     seeds = parser.add_mutually_exclusive_group()
     seeds.add_argument("--seed", type=int, default=0)
     seeds.add_argument("--seeds", type=_integers, metavar="S[,S]", help="several runs")
-    add("--data", type=Path, metavar="DIR", help="folder of the corpora (or the variable REFIMPL_DATA)")
-    add("--out", type=Path, metavar="DIR", help="folder of the run (runs/EXPERIMENT-CODE-PRESET-SEED), or of the runs")
+    add("--data", type=path, metavar="DIR", help="folder of the corpora (or the variable REFIMPL_DATA)")
+    add("--out", type=path, metavar="DIR", help="folder of the run (runs/EXPERIMENT-CODE-PRESET-SEED), or of the runs")
     add("--resume", action="store_true", help="continue what is unfinished in that folder")
     add("--minutes", type=float, metavar="N", help="stop after so many, to be continued with --resume")
-    add("--start", type=Path, metavar="RUN", help="start from the best checkpoint of an earlier run (S004)")
+    add("--start", type=path, metavar="RUN", help="start from the best checkpoint of an earlier run (S004)")
     add("--engine", choices=ENGINES, default="fast", help="fast (default), or the reference it is tested against")
     add("--threads", type=int, metavar="N", help="processors to use (all that this process may use); of several, each")
     add("--device", choices=("cpu", "cuda"), default="cpu")
@@ -63,16 +64,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def call(parsed: argparse.Namespace) -> int:
     """List, or train one run or several, write the reports, print metrics."""
+    if [parsed.experiment is not None, parsed.table is not None, parsed.list].count(True) != 1:
+        raise ValueError("EXPERIMENT, --table, --list: expected one of them; --list shows what there is")
+    several = parsed.table is not None or parsed.seeds is not None or "," in (parsed.config or "")
+    if not several:
+        reproduce_many.refuse_options(parsed)
     if parsed.list:
         return reproduce_many.print_list(parsed.preset, parsed.threads, parsed.json)
-    if (parsed.experiment is None) == (parsed.table is None):
-        raise ValueError("EXPERIMENT, --table: expected one of them, or --list to see what there is")
     if parsed.row is not None and parsed.table is None:
         raise ValueError("--row: expected with --table")
-    if parsed.unit is not None and (parsed.table or parsed.experiment in EXPERIMENTS):
+    if parsed.unit is not None and (parsed.table is not None or parsed.experiment in EXPERIMENTS):
         raise ValueError("--unit: expected with a file of your own; the experiments of the papers have theirs")
     plan = _arguments(parsed)
-    if parsed.table or parsed.seeds or "," in (parsed.config or ""):
+    if several:
         return reproduce_many.call(parsed, plan)
     return _one(parsed, plan | {"name": parsed.experiment, "configuration": parsed.config, "seed": parsed.seed})
 

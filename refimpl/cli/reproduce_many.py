@@ -11,8 +11,9 @@ from refimpl.arrays import check_choice
 from refimpl.experiments.catalogue import EXPERIMENTS
 from refimpl.experiments.cost import listed
 from refimpl.experiments.many import run_many
-from refimpl.experiments.many_executors import EXECUTORS, open_executor, share
-from refimpl.experiments.many_jobs import Outcome, check_configurations, check_new, grid_jobs, table_jobs
+from refimpl.experiments.many_checks import check_jobs, check_new
+from refimpl.experiments.many_executors import EXECUTORS, LOCAL, open_executor, share
+from refimpl.experiments.many_jobs import Outcome, grid_jobs, table_jobs
 from refimpl.experiments.run_stop import stoppable
 from refimpl.report.html import write_report
 from refimpl.report.progress import Board, outcome_table
@@ -22,13 +23,21 @@ from refimpl.training.engines import load
 from refimpl.tree import as_plain
 
 FAILED, INTERRUPTED = 1, 130
+DEFAULT = "processes"  # executor
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options for several runs."""
     add = parser.add_argument
-    add("--executor", default="processes", metavar="NAME", help=f"for several runs: {EXECUTORS} (processes)")
+    add("--executor", metavar="NAME", help=f"for several runs: {EXECUTORS} ({DEFAULT})")
     add("--workers", type=int, metavar="N", help="runs at once (as many as there are processors)")
+
+
+def refuse_options(parsed: argparse.Namespace) -> None:
+    """Errors: ValueError if an option for several runs was given; for where there is one, or none."""
+    for name in ("executor", "workers"):
+        if getattr(parsed, name) is not None:
+            raise ValueError(f"--{name}: expected with several runs (--seeds, --table, or several of --config)")
 
 
 def call(parsed: argparse.Namespace, plan: dict[str, Any]) -> int:
@@ -41,24 +50,25 @@ def call(parsed: argparse.Namespace, plan: dict[str, Any]) -> int:
             raise ValueError("--config: the rows of a table say their own; choose one with --row")
         jobs = table_jobs(parsed.table, parsed.row, seeds, top, parsed.device, plan)
     else:
-        configurations = parsed.config.split(",") if parsed.config else [None]
+        configurations = [None] if parsed.config is None else parsed.config.split(",")
         if "" in configurations or len(set(configurations)) < len(configurations):
             raise ValueError(f"--config: expected different configurations such as LCCL,LCIL, got {parsed.config!r}")
         jobs = grid_jobs(parsed.experiment, configurations, seeds, top, parsed.device, plan)
-    check_configurations(jobs)
-    workers, threads = share(parsed.executor, parsed.workers, len(jobs))
+    executor_name = DEFAULT if parsed.executor is None else parsed.executor
+    workers, threads = share(executor_name, parsed.workers, len(jobs))
+    check_jobs(jobs, here=executor_name in LOCAL)
     if parsed.threads is None:
         jobs = [job._replace(plan=job.plan | {"threads": threads}) for job in jobs]
     if not parsed.resume:
         check_new(jobs)
     going = top / f".going-{uuid.uuid4().hex}"
-    with stoppable(parsed.minutes, _tell) as stop, open_executor(parsed.executor, workers) as executor:
+    with stoppable(parsed.minutes, _tell) as stop, open_executor(executor_name, workers) as executor:
         options: dict[str, Any] = {"at_once": workers, "stop": stop, "watch": Board(sys.stderr), "ended": _report}
         outcomes = run_many(jobs, executor, going, **options)
-    if parsed.json:
-        print("\n".join(json.dumps(as_plain(outcome)) for outcome in outcomes))
-    else:
-        print(outcome_table(outcomes))
+        if parsed.json:
+            print("\n".join(json.dumps(as_plain(outcome)) for outcome in outcomes))
+        else:
+            print(outcome_table(outcomes))
     return _exit_code(outcomes, stop.interrupted)
 
 
@@ -67,7 +77,7 @@ def _exit_code(outcomes: list[Outcome], interrupted: bool) -> int:
         _tell("to continue what is unfinished, give the same command with --resume")
         if interrupted:
             return INTERRUPTED
-    return FAILED if any(outcome.state == "failed" for outcome in outcomes) else 0
+    return FAILED if any(outcome.is_failure for outcome in outcomes) else 0
 
 
 def _report(outcome: Outcome) -> None:

@@ -6,13 +6,14 @@ import math
 from pathlib import Path
 
 from refimpl.checks.vectors import check_vectors, export_vectors, read_vectors
+from refimpl.cli.arguments import path
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of ``refimpl vectors``."""
     parser.add_argument("action", choices=("list", "check", "export"))
     parser.add_argument("ids", nargs="*", metavar="ID", help="of vectors, such as lstm-001; all by default")
-    parser.add_argument("--out", type=Path, default=Path("vectors"), metavar="DIR", help="folder of export (vectors)")
+    parser.add_argument("--out", type=path, default=Path("vectors"), metavar="DIR", help="folder of export (vectors)")
     parser.add_argument("--json", action="store_true", help="one JSON list, for programs")
 
 

@@ -79,7 +79,7 @@ def _read(data_dir: str | Path | None, file: str, header: bool) -> tuple[list[li
         if number == 0 and header:
             continue
         if len(row) != 3 or row[0] not in ("1", "2", "3", "4"):
-            hint = "; if this row names the columns, set header=True" if number == 0 else ""
+            hint = "; if this row names the columns, remove it, or set header=True (in Python)" if number == 0 else ""
             raise ValueError(
                 f"agnews: {file}, line {reader.line_num}: expected label 1 to 4, title, description, "
                 f"got {len(row)} columns starting with {row[:1]}{hint}"

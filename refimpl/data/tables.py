@@ -30,11 +30,17 @@ def read_utf8(path: str | Path) -> str:
     return text
 
 
-def read_table(path: str | Path, text_column: str, target_column: str) -> Table:
-    """Texts and targets of a ``.csv`` or ``.jsonl`` file. Errors: ValueError that names file, line and argument."""
+def table_kind(path: str | Path) -> str:
+    """.csv or .jsonl, by the name of the file. Errors: ValueError for any other."""
     kind = Path(path).suffix.lower()
     if kind not in (".csv", ".jsonl"):
         raise ValueError(f"path: expected a file named .csv or .jsonl, got {str(path)!r}")
+    return kind
+
+
+def read_table(path: str | Path, text_column: str, target_column: str) -> Table:
+    """Texts and targets of a ``.csv`` or ``.jsonl`` file. Errors: ValueError that names file, line and argument."""
+    kind = table_kind(path)
     text = read_utf8(path)
     rows = _csv_rows(text, path) if kind == ".csv" else _json_rows(text, path)
     table = Table([], [], [])
@@ -42,7 +48,8 @@ def read_table(path: str | Path, text_column: str, target_column: str) -> Table:
         place = f"{path}, line {line}"
         for argument, column in (("text_column", text_column), ("target_column", target_column)):
             if column not in row:
-                raise ValueError(f"{place}: no column {column!r} among {sorted(row)}; name it with {argument}")
+                remedy = f"rename the column, or name it with {argument} (in Python)"
+                raise ValueError(f"{place}: no column {column!r} among {sorted(row)}; {remedy}")
             if row[column] is None:
                 raise ValueError(f"{place}: {column!r} has no value; correct or remove the row")
         if not isinstance(row[text_column], str):

@@ -61,7 +61,8 @@ def read_user_text(
     try:
         ids = {name: encode(name, part, vocabulary, UNK if min_count > 1 else None) for name, part in parts.items()}
     except ValueError as error:
-        raise ValueError(f"{path}: {error}; set min_count=2 or more, so that rare symbols become {UNK}") from None
+        remedy = f"replace it in the file, or let rare symbols become {UNK} by min_count=2 or more (in Python)"
+        raise ValueError(f"{path}: {error}; {remedy}") from None
     return LanguageCorpus(**ids, vocabulary=vocabulary)
 
 
@@ -92,7 +93,8 @@ def read_user_table(
     words = [keras_words(text) for text in table.texts]
     for text, place in zip(words, table.places, strict=True):
         if not text:
-            raise ValueError(f"{place}: {text_column!r} holds no word; remove the row or choose another text_column")
+            remedy = "remove the row, or choose another text_column (in Python)"
+            raise ValueError(f"{place}: {text_column!r} holds no word; {remedy}")
     names, targets = _classes(table, labels) if task == "classifier" else ((), _numbers(table, column))
     shuffled = resolve_order(order, len(words))
     targets = targets[shuffled]
@@ -123,7 +125,8 @@ def borders(count: int, valid_fraction: float, test_fraction: float, what: str) 
     if not 0 < first < second < count:
         raise ValueError(
             f"{what}: {count} items leave none for one of training, validation and test "
-            f"(valid_fraction={valid_fraction}, test_fraction={test_fraction}); give more text or other fractions"
+            f"(valid_fraction={valid_fraction}, test_fraction={test_fraction}); "
+            "give more text, or other fractions (in Python)"
         )
     return first, second
 

@@ -17,7 +17,7 @@ from refimpl.experiments.presets import (
     WORDS,
     Preset,
 )
-from refimpl.models.letters import character_model, text_classifier, word_model
+from refimpl.models.letters import CLASSIFIER_POSITIONS, character_model, check_letters, text_classifier, word_model
 from refimpl.models.recipe import Recipe
 
 
@@ -118,7 +118,8 @@ def build_recipe(
     """The model of a configuration: the authors' letters or, in the experiments of S004, also none, vbd, sparsevd.
 
     prior replaces the prior of the weights (not of z) that have a Gaussian posterior.
-    Errors: ValueError that names the position of an impossible letter, or lists the configurations of S004.
+    Errors: ValueError that names the position of an impossible letter, and lists the configurations of S004 where the
+    experiment has them.
     """
     named = configuration in experiment.configurations and configuration in workshop2017.CONFIGURATIONS
     if experiment.model in ("characters", "planted"):
@@ -130,6 +131,8 @@ def build_recipe(
     if experiment.model == "words":
         return word_model(configuration, vocabulary=vocabulary, sizes=preset.sizes, weight_prior=prior)
     ratings = experiment.model == "ratings"
+    if not named and workshop2017.CONFIGURATIONS.keys() <= experiment.configurations.keys():
+        _check_letters(configuration)
     recipe = text_classifier(
         "DCDCCD" if named else configuration,
         vocabulary=vocabulary,
@@ -140,3 +143,12 @@ def build_recipe(
         weight_prior=prior,
     )
     return workshop2017.sentiment_recipe(recipe, configuration, prior) if named else recipe
+
+
+def _check_letters(configuration: str) -> None:
+    """Errors: ValueError for what is no letters, where there are also the configurations of S004."""
+    try:
+        check_letters(configuration, CLASSIFIER_POSITIONS)
+    except ValueError as error:
+        names = ", ".join(map(repr, workshop2017.CONFIGURATIONS))
+        raise ValueError(f"configuration: expected one of {names}, or letters ({error})") from error

@@ -6,24 +6,18 @@ stored, when the file that says that the runs may go on is no longer there.
 
 import contextlib
 import json
-import os
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from refimpl.arrays import device_module
-from refimpl.experiments.many_executors import orphaned
-from refimpl.experiments.many_jobs import Job, Outcome, finished, options_of, outcome_of_rows
-from refimpl.experiments.plan import make_plan
-from refimpl.experiments.run import continuation, run_plan
-from refimpl.training.epoch import Progress
+from refimpl.experiments.many_executors import THEIRS
+from refimpl.experiments.many_jobs import Job, Outcome, finished, options_of
+from refimpl.experiments.many_worker import STANDING, run_job
+from refimpl.experiments.run_stop import naming_out
 from refimpl.training.metrics import Row
 from refimpl.training.run_folder import last_row
 
-STANDING = "progress.json"
-TOLD_EVERY = 1.0  # seconds
 NO_WORD = "its process ended without a word (killed, or out of memory); --resume continues it"
 
 
@@ -39,50 +33,6 @@ class Standing(NamedTuple):
     steps: int = 0
     nll: float | None = None
     row: Row | None = None  # the last one that was stored
-
-
-def run_job(job: Job) -> Outcome:
-    """Make one run, or what is left of it. It raises nothing: an error is its outcome."""
-
-    def may_not_go_on() -> bool:
-        if job.going is not None and orphaned():  # nobody else can stop them any more
-            Path(job.going).unlink(missing_ok=True)
-        return job.going is not None and not os.path.exists(job.going)
-
-    if may_not_go_on():  # it was queued when the others were stopped
-        return Outcome(job.label, job.folder, "not begun")
-    folder = Path(job.folder)
-    try:
-        start = None if job.start is None else Path(job.start)
-        plan = make_plan(**job.plan, start=None if start is None else start.name, xp=device_module(job.device))
-        run = run_plan(
-            plan,
-            folder,
-            resume=True,
-            start=start,
-            device=job.device,
-            progress=_told_in(folder),
-            stop=may_not_go_on,
-        )
-    except Exception as error:
-        return Outcome(job.label, job.folder, "failed", f"{type(error).__name__}: {error}")
-    return outcome_of_rows(job, run.rows, "done" if run.paused is None else "stopped", continuation(run))
-
-
-def _told_in(folder: Path) -> Progress:
-    """Progress that writes itself into the folder, now and then; not part of the run, not flushed, and may fail."""
-    last = [0.0]
-
-    def progress(epoch: int, step: int, steps: int, nll: float) -> None:
-        if time.monotonic() - last[0] >= TOLD_EVERY:
-            last[0] = time.monotonic()
-            told = {"pid": os.getpid(), "epoch": epoch, "step": step, "steps": steps, "nll": nll}
-            fresh = folder / f"{STANDING}.new"
-            with contextlib.suppress(OSError):
-                fresh.write_text(json.dumps(told))
-                fresh.replace(folder / STANDING)
-
-    return progress
 
 
 def _forget_standing(folder: str) -> None:
@@ -107,7 +57,8 @@ def run_many(
     going: a file in a folder that all workers see; it is made here, and taken away when stop comes true or this ends.
     at_once: runs that the executor is given at a time; None: all. watch: told every poll seconds how far the runs are.
     ended: told of each outcome as it comes.
-    Errors: ValueError on an unknown preset or option, before anything begins.
+    Errors: ValueError on an unknown preset or option, OSError if the folder of going cannot be written, before anything
+    begins.
     """
     epochs = {job.folder: options_of(job).epochs for job in jobs}
     outcomes = {job.folder: outcome for job in jobs if (outcome := finished(job)) is not None}
@@ -115,13 +66,14 @@ def run_many(
     under_way: dict[Future[Outcome], Job] = {}
     for job in waiting:
         _forget_standing(job.folder)  # of a run that was killed
-    going.parent.mkdir(parents=True, exist_ok=True)
-    going.touch()
+    with naming_out(going.parent):
+        going.parent.mkdir(parents=True, exist_ok=True)
+        going.touch()
     try:
         while waiting or under_way:
             came = _submit(waiting, under_way, outcomes, executor, at_once or len(jobs), going)
             done, _ = wait(under_way, timeout=poll, return_when=FIRST_COMPLETED)
-            came += [_outcome(future, under_way.pop(future)) for future in done]
+            came += [_outcome(future, under_way.pop(future), going) for future in done]
             for outcome in came:
                 outcomes[outcome.folder] = outcome
                 _forget_standing(outcome.folder)
@@ -152,25 +104,39 @@ def _submit(
         waiting.remove(job)
         before = outcomes.get(job.start) if job.start else None
         why = ""
-        if before is not None and before.state != "done":
+        if before is not None and before.is_failure:
             why = f"it starts from {before.label}: {before.state}"
-        elif going.exists():
+        elif going.exists():  # so that nothing was stopped
             try:
-                under_way[executor.submit(run_job, job)] = job
+                under_way[_submitted(executor, job)] = job
                 continue
-            except (BrokenExecutor, RuntimeError) as error:  # a pool that has lost a worker takes no more
-                why = f"the executor takes no more: {error}"
+            except THEIRS as error:  # a pool that has lost a worker takes no more, say
+                why = f"the executor refuses it: {type(error).__name__}: {error}"
         never.append(Outcome(job.label, job.folder, "not begun", why))
+        outcomes[job.folder] = never[-1]  # what starts from it may come next
     return never
 
 
-def _outcome(future: Future[Outcome], job: Job) -> Outcome:
+def _submitted(executor: Executor, job: Job) -> Future[Outcome]:
+    future: object = executor.submit(run_job, job)
+    if not isinstance(future, Future):
+        raise TypeError(f"submit gives a {type(future).__name__}, not a Future")
+    return future
+
+
+def _outcome(future: Future[Outcome], job: Job, going: Path) -> Outcome:
     """Of a run whose worker came back, or did not."""
     try:
-        return future.result()
+        outcome: object = future.result()
+        if not isinstance(outcome, Outcome):
+            why = f"its worker gives a {type(outcome).__name__}, not an Outcome"
+        elif outcome.state in ("stopped", "not begun") and going.exists():
+            why = f"its worker does not see {going}; name an --out that all workers see, as an absolute path"
+        else:
+            return outcome
     except BrokenExecutor:
         why = NO_WORD
-    except Exception as error:  # the executor's own: a job that it cannot send, a worker that it has lost
+    except THEIRS as error:  # the executor's own: a job that it cannot send, a worker that it has lost
         why = f"{type(error).__name__}: {error}"
     return Outcome(job.label, job.folder, "failed", why, row=last_row(Path(job.folder)))
 

@@ -1,5 +1,6 @@
 """Executors by name: processes of this machine, threads, a Dask cluster, MPI, or anybody's own."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,7 @@ from refimpl.training.engines import available_processors
 
 T = TypeVar("T")
 EXECUTORS = "processes, threads, dask, dask:ADDRESS, mpi, or MODULE:CALLABLE that gives an Executor"
+THEIRS = (Exception, SystemExit)  # what somebody's own code may raise; sys.exit() would end all without a word
 LOCAL = ("processes", "threads", "dask")  # they share the processors of this machine
 
 
@@ -73,7 +75,8 @@ def share(executor: str, workers: int | None, jobs: int) -> tuple[int, int | Non
     Errors: ValueError if workers is below 1.
     """
     if workers is not None and workers < 1:
-        raise ValueError(f"workers: expected at least 1, got {workers}")
+        remedy = "leave --workers out for as many as there are processors"
+        raise ValueError(f"workers: expected at least 1, got {workers}; {remedy}")
     if executor not in LOCAL:
         return workers or jobs, None
     processors = available_processors()
@@ -96,12 +99,16 @@ def open_executor(name: str, workers: int) -> Iterator[Executor]:
     try:
         yield executor
     except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
+        with contextlib.suppress(*THEIRS):  # the error itself is what is told
+            executor.shutdown(wait=False, cancel_futures=True)
         if isinstance(executor, ProcessPerRun):
             for process in multiprocessing.active_children():
                 process.kill()  # it leaves other signals to this process
         raise
-    executor.shutdown()
+    try:
+        executor.shutdown()
+    except THEIRS as error:
+        raise ValueError(f"executor: {name} cannot be shut down: {type(error).__name__}: {error}") from error
 
 
 def _make(name: str, kind: str, rest: str, workers: int) -> Executor:
@@ -127,7 +134,7 @@ def _own(module: str, name: str) -> Any:
         raise ValueError(f"executor: module {module} has no function {name!r} that gives an Executor")
     try:
         return function()
-    except Exception as error:  # somebody's own code
+    except THEIRS as error:
         raise ValueError(f"executor: {module}:{name} fails: {type(error).__name__}: {error}") from error
 
 
@@ -155,5 +162,5 @@ def _imported(module: str, package: str) -> Any:
             f"executor: {module} cannot be imported ({error}); install {package}, "
             "or put the folder that holds it into PYTHONPATH"
         ) from error
-    except Exception as error:  # somebody's own code
+    except THEIRS as error:
         raise ValueError(f"executor: {module} cannot be imported: {type(error).__name__}: {error}") from error

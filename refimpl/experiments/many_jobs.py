@@ -1,6 +1,7 @@
 """Runs to be made together, as plain data: every configuration with every seed, or the rows of a paper's table."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,8 +9,7 @@ from typing import Any, NamedTuple
 from refimpl.arrays import check_choice
 from refimpl.experiments.catalogue import EXPERIMENTS, build_recipe
 from refimpl.experiments.paper_tables import TABLES, Row
-from refimpl.experiments.plan import find_experiment
-from refimpl.experiments.run import held_by
+from refimpl.experiments.plan import asked_options, find_experiment
 from refimpl.experiments.starts import NO_STARTS
 from refimpl.models.recipe import Recipe
 from refimpl.training.identity import differences
@@ -36,7 +36,10 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a run. state: one of STATES; why: what failed, or where it stands; row: its last one."""
+    """What became of a run. state: one of STATES; why: what failed, or where it stands; row: its last one.
+
+    One that is not begun, and no reason why, was stopped before its turn.
+    """
 
     label: str
     folder: str
@@ -45,6 +48,11 @@ class Outcome(NamedTuple):
     best_epoch: int | None = None
     row: dict[str, Any] | None = None
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether something went wrong; that it was stopped is no failure."""
+        return self.state == "failed" or (self.state == "not begun" and self.why != "")
+
 
 def grid_jobs(
     name: str, configurations: Sequence[str | None], seeds: Sequence[int], top: Path, device: str, plan: dict[str, Any]
@@ -52,7 +60,7 @@ def grid_jobs(
     """Every configuration (None: the experiment's own) with every seed; plan: the other arguments of ``make_plan``."""
     default = find_experiment(name, plan.get("model")).default
     jobs = []
-    for configuration in [code or default for code in configurations]:
+    for configuration in [default if code is None else code for code in configurations]:
         arguments = plan | {"name": name, "configuration": configuration}
         jobs += [_job(f"{Path(name).name}-{configuration}", arguments, seed, top, device) for seed in seeds]
     return jobs
@@ -113,19 +121,10 @@ def _job(label: str, plan: dict[str, Any], seed: int, top: Path, device: str) ->
 
 
 def options_of(job: Job) -> Options:
-    """The training options of a job, as far as they are known without its data."""
-    presets = find_experiment(job.plan["name"], job.plan.get("model")).presets
-    check_choice("preset", job.plan["preset"], tuple(presets))
-    return presets[job.plan["preset"]].options._replace(**job.plan.get("overrides", {}))
-
-
-def check_new(jobs: Sequence[Job]) -> None:
-    """Errors: FileExistsError with the folders that hold a run already."""
-    held = [job.folder for job in jobs if held_by(Path(job.folder))]
-    if held:
-        raise FileExistsError(
-            f"{', '.join(held)}: hold runs already; continue what is unfinished with --resume, or name another --out"
-        )
+    """The training options of a job, as far as they are known without its data. Errors: ValueError on its preset."""
+    experiment, preset = find_experiment(job.plan["name"], job.plan.get("model")), job.plan["preset"]
+    check_choice("preset", preset, tuple(experiment.presets))
+    return asked_options(experiment, experiment.presets[preset], job.plan["configuration"], job.plan.get("overrides"))
 
 
 def finished(job: Job) -> Outcome | None:
@@ -135,7 +134,7 @@ def finished(job: Job) -> Outcome | None:
     begun with, and it has them, its record is still to be told so: that is the run's to do.
     """
     folder = Path(job.folder)
-    if job.plan["name"] not in EXPERIMENTS or not all((folder / n).is_file() for n in (RECORD, METRICS, LAST)):
+    if job.plan["name"] not in EXPERIMENTS or not all(os.path.isfile(folder / n) for n in (RECORD, METRICS, LAST)):
         return None
     try:
         record, rows = json.loads((folder / RECORD).read_text("utf-8")), read_rows(folder)
@@ -159,13 +158,6 @@ def _recipe(job: Job, stored: dict[str, Any]) -> Recipe:
     size, classes = experiment.presets[job.plan["preset"]], max(stored["outputs"], 2)
     code, prior = job.plan["configuration"], job.plan.get("prior")
     return build_recipe(experiment, code, size, stored["vocabulary"], classes, prior)
-
-
-def check_configurations(jobs: Sequence[Job]) -> None:
-    """Errors: as ``make_plan`` on what a job's configuration, preset or prior cannot be; no data are needed for it."""
-    for job in jobs:
-        options_of(job)
-        _recipe(job, {"vocabulary": 2, "outputs": 2})
 
 
 def _asked(job: Job, options: Options) -> dict[str, Any]:

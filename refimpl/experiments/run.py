@@ -1,12 +1,13 @@
 """Carry out a plan: the run's folder with run.json, metrics.jsonl and checkpoints."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from refimpl.experiments.plan import Plan
-from refimpl.experiments.run_stop import alone_in
+from refimpl.experiments.run_stop import alone_in, naming_out
 from refimpl.experiments.starts import starting_parameters
 from refimpl.models.parameters import Params
 from refimpl.training.checkpoint import load_checkpoint, write_atomically
@@ -37,13 +38,14 @@ def run_plan(
     there, a later version did, its record is of another run, or its checkpoint is gone; else as ``loop.train``.
     """
     check_setup(plan.setup)
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not folder.is_dir():
         raise NotADirectoryError(f"out: expected a folder, {folder} is a file; name another --out")
     _check_held(plan, folder, resume)
-    begun = (folder / LAST).exists()
+    begun = os.path.exists(folder / LAST)
     earlier = None if start is None or begun else earlier_parameters(start)
     parameters = None if begun else starting_parameters(plan.setup, plan.starts, earlier)
-    folder.mkdir(parents=True, exist_ok=True)
+    with naming_out(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
         _check_held(plan, folder, resume)  # again: another process may have trained here in the meantime
         _write_record(plan, folder, device, tell)
@@ -102,8 +104,8 @@ def _write_record(plan: Plan, folder: Path, device: str, tell: Callable[[str], N
 
 
 def held_by(folder: Path) -> list[str]:
-    """The files of a run that a folder holds."""
-    return [name for name in (RECORD, METRICS, LAST, BEST, PARTIAL) if (folder / name).exists()]
+    """The files of a run that a folder holds; none where it cannot be looked into."""
+    return [name for name in (RECORD, METRICS, LAST, BEST, PARTIAL) if os.path.exists(folder / name)]
 
 
 def continuation(run: Run) -> str:
@@ -116,8 +118,15 @@ def continuation(run: Run) -> str:
 
 
 def earlier_parameters(start: Path) -> Params:
-    """The parameters of the best checkpoint of an earlier run's folder, or of a checkpoint file."""
-    return load_checkpoint(start / BEST if start.is_dir() else start).params
+    """The parameters of the best checkpoint of an earlier run's folder, or of a checkpoint file.
+
+    Errors: FileNotFoundError if there is none; else as ``load_checkpoint``.
+    """
+    path = start / BEST if start.is_dir() else start
+    if not path.is_file():
+        asked = "the folder of an earlier run or a checkpoint file"
+        raise FileNotFoundError(f"start: expected {asked}, there is no checkpoint {path}; name another --start")
+    return load_checkpoint(path).params
 
 
 def summary(plan: Plan) -> str:

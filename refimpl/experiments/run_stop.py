@@ -66,16 +66,26 @@ def stoppable(minutes: float | None, tell: Callable[[str], None]) -> Iterator[St
 
 
 @contextmanager
+def naming_out(folder: Path) -> Iterator[None]:
+    """Errors: OSError that says what cannot be used and what to do, in place of the system's."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"out: cannot use the folder {folder} ({error.strerror}); name another --out") from error
+
+
+@contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Hold the folder: two processes that train in one would write over each other's checkpoints.
 
     The system lets go of it when the process ends, however it ends. Where a file system cannot hold, nothing is held.
-    Errors: ValueError if another process (or thread) holds it.
+    Errors: ValueError if another process (or thread) holds it; OSError if it cannot be opened.
     """
     if fcntl is None:
         yield
         return
-    handle = os.open(folder, os.O_RDONLY)
+    with naming_out(folder):
+        handle = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

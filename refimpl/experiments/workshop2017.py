@@ -70,4 +70,4 @@ def sparse_layer(layer: Recurrent, prior: str | None) -> Recurrent:
 
 def random(weight: Weight, estimator: str, prior: str | None) -> Weight:
     """The same matrix with a Gaussian posterior; its means start where the weights did."""
-    return weight._replace(estimator=estimator, prior=prior or PRIOR)
+    return weight._replace(estimator=estimator, prior=PRIOR if prior is None else prior)

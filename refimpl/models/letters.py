@@ -47,7 +47,7 @@ def text_classifier(
     under z).
     Errors: ValueError that names the position of an impossible letter.
     """
-    _check_letters(letters, CLASSIFIER_POSITIONS)
+    check_letters(letters, CLASSIFIER_POSITIONS)
     z_x, z_h = _state_groups(letters[4])
     return check_recipe(
         Recipe(
@@ -86,7 +86,7 @@ def _language_model(
     forget_bias: float,
     weight_prior: str | None,
 ) -> Recipe:
-    _check_letters(letters, LANGUAGE_MODEL_POSITIONS)
+    check_letters(letters, LANGUAGE_MODEL_POSITIONS)
     z_x, z_h = _state_groups(letters[2])
     weight = _weight(letters[0], "rt", weight_prior, "orthogonal", 1.0)
     names = ["lstm"] if len(sizes) == 1 else [f"lstm{i + 1}" for i in range(len(sizes))]
@@ -114,7 +114,8 @@ def _language_model(
     )
 
 
-def _check_letters(letters: str, positions: tuple[str, ...]) -> None:
+def check_letters(letters: str, positions: tuple[str, ...]) -> None:
+    """Errors: ValueError for the wrong number of letters, or with the position of an impossible one."""
     if len(letters) != len(positions):
         raise ValueError(f"letters: expected {len(positions)} letters ({', '.join(positions)}), got {letters!r}")
     for i, (letter, position) in enumerate(zip(letters, positions, strict=True)):
@@ -130,7 +131,7 @@ def _check_letters(letters: str, positions: tuple[str, ...]) -> None:
 def _weight(letter: str, estimator: str, prior: str | None, init: str, scale: float) -> Weight:
     if letter == "D":
         return Weight(init=init, init_scale=scale)
-    return Weight(estimator, prior or PRIOR_OF_LETTER[letter], init=init, init_scale=scale)
+    return Weight(estimator, PRIOR_OF_LETTER[letter] if prior is None else prior, init=init, init_scale=scale)
 
 
 def _group(letter: str) -> str | None:

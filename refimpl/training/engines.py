@@ -26,12 +26,10 @@ def make_engine(name: str, recipe: Recipe, batch: int, *, threads: int | None = 
     xp: numpy, or the module of a CUDA device.
     Whether a step of the recurrence is shared out by objects, or left whole for the threads of BLAS, is decided by its
     size.
-    Errors: ValueError on an unknown name or a number of threads below 1.
+    Errors: as ``check_engine``.
     """
-    check_choice("engine", name, ENGINES)
+    check_engine(name, threads)
     count = default_threads() if threads is None else threads
-    if count < 1:
-        raise ValueError(f"threads: expected at least 1, or None for all that may be used, got {threads!r}")
     if name == "reference":
         blas = ThreadpoolController().select(user_api="blas")  # found once, not at every step
         return REFERENCE._replace(threads=count, step=partial(blas.limit, limits=count))
@@ -40,6 +38,13 @@ def make_engine(name: str, recipe: Recipe, batch: int, *, threads: int | None = 
     size = max(layer.size for layer in recipe.layers)
     shared = batch * size >= 2 * SHARE and size <= LARGEST_SHARED
     return host_engine(Workspace(count, products="threads" if shared else "blas"))
+
+
+def check_engine(name: str, threads: int | None) -> None:
+    """Errors: ValueError on an unknown name or a number of threads below 1."""
+    check_choice("engine", name, ENGINES)
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads: expected at least 1, or None for all that may be used, got {threads!r}")
 
 
 def default_threads() -> int:

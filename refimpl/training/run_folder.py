@@ -51,11 +51,17 @@ def check_format(path: Path) -> None:
         raise ValueError(f"{path}: expected a JSON object, got {type(record).__name__}; start the run anew")
     found = record.get("format", 0)
     if not isinstance(found, int) or found > RECORD_FORMAT:
-        writer = record.get("environment", {}).get("versions", {}).get("refimpl", "an unknown version")
         raise ValueError(
-            f"{path}: format {found!r}, written by refimpl {writer}; this is refimpl {__version__}, "
+            f"{path}: format {found!r}, written by refimpl {_writer(record)}; this is refimpl {__version__}, "
             f"which reads formats up to {RECORD_FORMAT}; use that version"
         )
+
+
+def _writer(record: object) -> str:
+    """The version that wrote a record; a later one may have arranged it in another way."""
+    for name in ("environment", "versions", "refimpl"):
+        record = record.get(name) if isinstance(record, dict) else None
+    return record if isinstance(record, str) else "an unknown version"
 
 
 def read_rows(folder: Path) -> list[Row]:

@@ -42,10 +42,24 @@ class Setup(NamedTuple):
 
 def check_setup(setup: Setup) -> Setup:
     """The setup itself, if it can be trained. Errors: ValueError that names the field."""
-    check_choice("dtype", setup.dtype, ("float32", "float64"))
+    check_dtype(setup.dtype)
     check_recipe(setup.recipe)
     check_problem_fits(check_problem(setup.problem), setup.recipe)
-    options = setup.options
+    options = check_options(setup.options)
+    if options.patience is not None and not has_split(setup.problem, "valid"):
+        raise ValueError(f"patience: the corpus has no validation part; expected None, got {options.patience!r}")
+    if options.l2 is not None and not dropout_rates(setup.recipe):
+        raise ValueError("l2: the term belongs to binary dropout, and the recipe has no dropout rate; expected None")
+    return setup
+
+
+def check_dtype(dtype: str) -> None:
+    """Errors: ValueError unless a model can be trained in it."""
+    check_choice("dtype", dtype, ("float32", "float64"))
+
+
+def check_options(options: Options) -> Options:
+    """The options themselves, if they are some, whatever the model and its data. Errors: ValueError."""
     check_warmup(options.warmup)
     for name, least in (("epochs", 0), ("samples", 0), ("evaluate_every", 1)):
         value = getattr(options, name)
@@ -55,15 +69,8 @@ def check_setup(setup: Setup) -> Setup:
         raise ValueError(f"learning_rate: expected a finite number of at least 0, got {options.learning_rate!r}")
     if options.clip_norm is not None and not 0.0 < options.clip_norm < math.inf:
         raise ValueError(f"clip_norm: expected a finite number above 0, or None, got {options.clip_norm!r}")
-    if options.patience is not None:
-        if options.patience < 1:
-            raise ValueError(f"patience: expected at least 1 epoch, or None, got {options.patience!r}")
-        if not has_split(setup.problem, "valid"):
-            raise ValueError(f"patience: the corpus has no validation part; expected None, got {options.patience!r}")
+    if options.patience is not None and (not isinstance(options.patience, int) or options.patience < 1):
+        raise ValueError(f"patience: expected at least 1 epoch, or None, got {options.patience!r}")
     if options.l2 is not None:
         check_choice("l2.form", options.l2.form, ("script", "derivation"))
-        if not dropout_rates(setup.recipe):
-            raise ValueError(
-                "l2: the term belongs to binary dropout, and the recipe has no dropout rate; expected None"
-            )
-    return setup
+    return options

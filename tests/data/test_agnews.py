@@ -30,7 +30,7 @@ def test_a_header_is_said_and_never_guessed(toy):
     head = b"label,title,description\n"
     data_dir = toy("agnews", {"train.csv": head + TRAIN, "test.csv": head + TEST})
     assert len(read_agnews(data_dir, np.arange(3), header=True).train.targets) == 3
-    with pytest.raises(ValueError, match=r"train\.csv, line 1: .* set header=True"):
+    with pytest.raises(ValueError, match=r"train\.csv, line 1: .* remove it, or set header=True \(in Python\)"):
         read_agnews(data_dir, np.arange(3))
 
 

@@ -13,17 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from refimpl.experiments.many import NO_WORD, STANDING, run_job, run_many
+from refimpl.experiments.many import NO_WORD, run_many
+from refimpl.experiments.many_checks import check_jobs, check_new
 from refimpl.experiments.many_executors import ProcessPerRun, open_executor, share
-from refimpl.experiments.many_jobs import (
-    STATES,
-    Job,
-    check_configurations,
-    check_new,
-    finished,
-    grid_jobs,
-    table_jobs,
-)
+from refimpl.experiments.many_jobs import STATES, Job, finished, grid_jobs, table_jobs
+from refimpl.experiments.many_worker import STANDING, run_job
 from refimpl.experiments.paper_tables import TABLES
 from refimpl.experiments.plan import make_plan
 from refimpl.experiments.run import run_plan
@@ -174,6 +168,14 @@ def test_finished_is_what_the_same_options_have_nothing_left_of(tmp_path):
     assert finished(still).state == "done"
 
 
+@pytest.mark.data
+def test_a_configuration_that_brings_an_option_of_its_own_is_seen_to_be_finished(tmp_path):
+    """Weight decay belongs to vbd, not to the preset."""
+    (job,) = grid_jobs("cornell", ["vbd"], [0], tmp_path, "cpu", {"preset": "smoke", "overrides": {"epochs": 1}})
+    run_job(job)
+    assert finished(job).why == "finished before"
+
+
 def test_a_run_that_is_asked_to_end_where_it_stands_tells_its_record(tmp_path):
     """Begun for more epochs, stopped, and asked for as many as it has: nothing to train, and no unfinished run."""
     (job,) = grid(tmp_path, overrides={"epochs": 1})
@@ -200,16 +202,34 @@ def test_of_a_file_of_the_users_own_only_its_contents_can_tell(tmp_path):
     assert (outcome.state, "data.sha256: stored" in outcome.why) == ("failed", True)
 
 
-def test_configurations_are_checked_without_data(tmp_path):
-    check_configurations(grid(tmp_path, ("LCCL", "DCCD")))
-    check_configurations(table_jobs("workshop2017-sentiment", None, (0,), tmp_path, "cpu", {"preset": "smoke"}))
+def test_jobs_are_checked_without_data(tmp_path):
+    check_jobs(grid(tmp_path, ("LCCL", "DCCD")), here=True)
+    table = table_jobs("workshop2017-sentiment", None, (0,), tmp_path, "cpu", {"preset": "smoke", "data_dir": tmp_path})
+    check_jobs(table, here=False)  # the data are where it computes
+    with pytest.raises(FileNotFoundError, match=r"^data_dir: no folder 'cornell-scale'"):
+        check_jobs(table, here=True)
     for jobs, message in (
-        (grid(tmp_path, ("LCCL", "LXCL")), "letters: position 1"),
-        (grid(tmp_path, prior="flat"), "prior: expected one of"),
-        (grid(tmp_path, preset="huge"), "preset: expected one of"),
+        (grid(tmp_path, ("LCCL", "LXCL")), r"^letters: position 1"),
+        (grid(tmp_path, ("LCCL", "")), r"^letters: expected 4 letters"),
+        (grid(tmp_path, prior="flat"), r"prior: expected one of"),
+        (grid(tmp_path, preset="huge"), r"^preset: expected one of"),
+        (grid(tmp_path, seeds=(0, 2**64)), r"^seed: expected an integer from 0 to 2\^64 - 1"),
+        (grid(tmp_path, overrides={"epochs": -1}), r"^epochs: expected an integer of at least 0"),
+        (grid(tmp_path, overrides={"patience": "3"}), r"^patience: expected at least 1 epoch, or None, got '3'"),
+        (grid(tmp_path, engine="warp"), r"^engine: expected one of"),
+        (grid(tmp_path, dtype="float16"), r"^dtype: expected one of"),
     ):
-        with pytest.raises(ValueError, match=message):
-            check_configurations(jobs)
+        for here in (False, True):
+            with pytest.raises(ValueError, match=message):
+                check_jobs(jobs, here=here)
+
+
+def test_a_device_is_looked_for_where_it_computes(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)  # as if it were not installed
+    jobs = [job._replace(device="cuda") for job in grid(tmp_path)]
+    check_jobs(jobs, here=False)
+    with pytest.raises(RuntimeError, match=r"^device: cuda needs CuPy"):
+        check_jobs(jobs, here=True)
 
 
 def test_what_starts_from_another_run_waits_for_it_and_is_not_begun_without_it(tmp_path):
@@ -224,6 +244,7 @@ def test_what_starts_from_another_run_waits_for_it_and_is_not_begun_without_it(t
     outcomes = made([bad[1]._replace(start=bad[0].folder), bad[0]], Inline(), tmp_path)
     assert [outcome.state for outcome in outcomes] == ["not begun", "failed"]
     assert outcomes[0].why == "it starts from planted-lm-DXCD, seed 1: failed"
+    assert [outcome.is_failure for outcome in outcomes] == [True, True]
 
 
 def test_what_starts_from_a_run_waits_until_it_has_ended(tmp_path):
@@ -278,6 +299,65 @@ def test_told_to_stop_they_store_what_they_have(tmp_path, alone):
     rest = more[0]._replace(plan=more[0].plan | {"overrides": {"epochs": outcomes[0].row["epoch"] + 1}})
     (outcome,) = made([rest], Inline(), tmp_path)
     assert (outcome.state, outcome.row["epoch"]) == ("done", outcomes[0].row["epoch"] + 1)
+
+
+def test_what_starts_from_a_run_that_was_stopped_was_stopped_before_its_turn(tmp_path):
+    """That is no failure; whatever stands in its way if the executor refuses the first one is."""
+    first, second = grid(tmp_path, ("DCCD", "LCCL"), overrides={"epochs": 500})
+    jobs = [first, second._replace(start=first.folder)]
+    with ThreadPoolExecutor(1) as executor:
+        outcomes = made(jobs, executor, tmp_path, stop=lambda: (Path(first.folder) / STANDING).exists())
+    assert [(outcome.state, outcome.is_failure) for outcome in outcomes] == [("stopped", False), ("not begun", False)]
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    jobs = [jobs[0]._replace(folder=str(tmp_path / "a")), jobs[1]._replace(start=str(tmp_path / "a"))]
+    outcomes = made(jobs, executor, tmp_path)
+    assert [(outcome.state, outcome.is_failure) for outcome in outcomes] == [("not begun", True)] * 2
+    assert outcomes[1].why == "it starts from planted-lm-DCCD, seed 0: not begun"
+
+
+def test_workers_that_do_not_share_the_folder_are_named(tmp_path):
+    """They would take the runs for stopped."""
+
+    class Elsewhere(Inline):
+        def submit(self, fn, job):
+            return super().submit(fn, job._replace(going=str(tmp_path / "elsewhere")))
+
+    (outcome,) = made(grid(tmp_path), Elsewhere(), tmp_path)
+    assert (outcome.state, outcome.is_failure) == ("failed", True)
+    assert outcome.why.startswith(f"its worker does not see {tmp_path / '.going'}; name an --out that all workers see")
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (KeyError("pool"), "the executor refuses it: KeyError: 'pool'"),
+        (SystemExit(3), "the executor refuses it: SystemExit: 3"),
+        (None, "the executor refuses it: TypeError: submit gives a NoneType, not a Future"),
+    ],
+)
+def test_an_executor_that_submits_nothing(tmp_path, given, why):
+    class Theirs(Inline):
+        def submit(self, fn, /, *args, **kwargs):
+            if given is None:
+                return None
+            raise given
+
+    outcomes = made(grid(tmp_path, seeds=(0, 1)), Theirs(), tmp_path)
+    assert [(outcome.state, outcome.why) for outcome in outcomes] == [("not begun", why)] * 2
+
+
+def test_a_future_that_gives_no_outcome(tmp_path):
+    class Theirs(Inline):
+        def __init__(self, call):
+            self.call = call
+
+        def submit(self, fn, /, *args, **kwargs):
+            return super().submit(self.call)
+
+    for call, why in ((lambda: None, "its worker gives a NoneType, not an Outcome"), (sys.exit, "SystemExit: ")):
+        outcomes = made(grid(tmp_path, seeds=(0, 1)), Theirs(call), tmp_path)
+        assert [(outcome.state, outcome.why) for outcome in outcomes] == [("failed", why)] * 2
 
 
 @pytest.mark.parametrize("breaks", [BrokenProcessPool("a process died"), TypeError("cannot pickle")])
@@ -395,8 +475,12 @@ def test_executors_by_name(monkeypatch, tmp_path):
         "def pool():\n    return ThreadPoolExecutor(1)\n"
         "def number():\n    return 1\n"
         "def broken():\n    return {}['pool']\n"
+        "def leaves():\n    raise SystemExit(4)\n"
+        "class Stuck(ThreadPoolExecutor):\n    def shutdown(self, **_):\n        raise KeyError('lock')\n"
+        "def stuck():\n    return Stuck(1)\n"
     )
     (tmp_path / "their_typo.py").write_text("def pool(:\n")
+    (tmp_path / "their_script.py").write_text("import sys\nsys.exit()\n")
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("threads", "their_cluster:pool"):
         with open_executor(name, 1) as executor:
@@ -408,7 +492,10 @@ def test_executors_by_name(monkeypatch, tmp_path):
         ("their_cluster:number", r"gives a int, not a concurrent.futures.Executor"),
         ("their_cluster:queue", r"module their_cluster has no function 'queue'"),
         ("their_cluster:broken", r"^executor: their_cluster:broken fails: KeyError: 'pool'"),
+        ("their_cluster:leaves", r"^executor: their_cluster:leaves fails: SystemExit: 4"),
+        ("their_cluster:stuck", r"^executor: their_cluster:stuck cannot be shut down: KeyError: 'lock'"),
         ("their_typo:pool", r"^executor: their_typo cannot be imported: SyntaxError: "),
+        ("their_script:pool", r"^executor: their_script cannot be imported: SystemExit: "),
         (":pool", r"^executor: expected processes, threads"),
         ("no_such_module:pool", r"no_such_module cannot be imported .*install no_such_module"),
     ):
@@ -429,7 +516,7 @@ def test_shares(monkeypatch):
     assert share("processes", 2, 100) == (2, 4)
     assert share("dask:tcp://elsewhere:8786", None, 100) == (100, None)
     assert share("mpi", 5, 100) == (5, None)
-    with pytest.raises(ValueError, match=r"^workers: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"^workers: expected at least 1, got 0; leave --workers out for as many as"):
         share("processes", 0, 3)
 
 

@@ -31,6 +31,8 @@ def test_the_record_has_a_format_and_a_later_one_is_refused_with_the_version(tmp
     later = record | {"format": 99, "environment": {"versions": {"refimpl": "7.5"}}}
     for content, message in (
         (json.dumps(later), rf"^{path}: format 99, written by refimpl 7.5; this is refimpl {__version__}, which reads"),
+        ('{"format": 99, "environment": null}', rf"^{path}: format 99, written by refimpl an unknown version; "),
+        ('{"format": 99, "environment": {"versions": []}}', r"written by refimpl an unknown version; "),
         ("[1]", rf"^{path}: expected a JSON object"),
         ("{", rf"^{path}: expected a JSON object"),
     ):
@@ -103,6 +105,14 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(NotADirectoryError, match=rf"^out: expected a folder, {tmp_path / 'run'} is a file"):
         run_plan(make_plan("planted-lm", preset="smoke"), tmp_path / "run")
+
+
+@pytest.mark.parametrize("out", ["file/run", "n" * 300])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, out):
+    (tmp_path / "file").write_text("")
+    message = rf"^out: cannot use the folder {tmp_path / out} \(.*\); name another --out"
+    with pytest.raises(OSError, match=message):
+        run_plan(make_plan("planted-lm", preset="smoke"), tmp_path / out)
 
 
 @pytest.mark.skipif(run_stop.fcntl is None, reason="this system cannot hold a folder")
