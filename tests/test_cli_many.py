@@ -83,6 +83,9 @@ def test_several_runs_a_table_and_exit_1_if_one_failed(tmp_path, capsys):
         (["reproduce", "--list", "--workers", "0"], ["--workers", SEVERAL]),
         (["reproduce", "planted-lm", "--list"], ["EXPERIMENT", "--list", "one of them"]),
         (["reproduce", "--table", "structured", "--list"], ["--table", "--list", "one of them"]),
+        (["reproduce", "--list", "--seeds", "0,1"], ["--seeds: expected with runs"]),
+        (["reproduce", "--list", "--config", "A,B", "--executor", "threads"], ["--config, --executor: expected with"]),
+        (["reproduce", "--list", "--out", "x", "--row", ""], ["--row, --out: expected with runs"]),
         (["reproduce", "--table", ""], ["table", "emnlp2018-generation", "''"]),
         ([*ROWS, "--row", ""], ["row", "Word PTB, SparseVD", "''"]),
         (["reproduce", "", "--seeds", "0,1"], ["experiment", "planted-lm", "''"]),
@@ -103,6 +106,7 @@ def test_bad_arguments(arguments, expected, capsys, tmp_path, monkeypatch):
         ([*RUNS, "--evaluate-every", "0"], ["evaluate_every", "at least 1"]),
         ([*RUNS, "--patience", "0"], ["patience", "at least 1"]),
         ([*RUNS, "--learning-rate", "nan"], ["learning_rate", "nan"]),
+        ([*RUNS, "--learning-rate", "inf"], ["learning_rate", "inf"]),
         ([*RUNS, "--threads", "0"], ["threads", "at least 1"]),
         ([*RUNS, "--seeds", f"0,{2**70}"], ["seed", "2^64 - 1", str(2**70)]),
         ([*RUNS, "--word-vectors", "texts"], ["word_vectors", "embedding"]),
@@ -124,6 +128,23 @@ def test_what_all_runs_would_fail_by_is_said_once_and_nothing_is_created(
     Path("words.txt").write_text("the quick brown fox\n")
     refused([*(arguments if "--seeds" in arguments else [*arguments, "--seeds", "0,1"])], capsys, *expected)
     assert [path.name for path in tmp_path.iterdir()] == ["words.txt"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*ROWS, "--prior", "molchanov2017"],  # which the rows without random weights cannot have
+        ["reproduce", "char-ptb", "--seeds", "0,1", "--preset", "smoke"],
+    ],
+)
+def test_what_some_rows_cannot_have_and_what_may_lie_elsewhere_is_left_to_the_runs(arguments, tmp_path, monkeypatch):
+    (tmp_path / "somewhere.py").write_text(
+        "from concurrent.futures import ThreadPoolExecutor\ndef pool():\n    return ThreadPoolExecutor(1)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("REFIMPL_DATA", raising=False)
+    monkeypatch.setattr(reproduce_many, "run_many", lambda jobs, *_, **__: [DONE for _ in jobs])
+    assert main([*arguments, "--executor", "somewhere:pool", "--out", str(tmp_path / "runs")]) == 0
 
 
 @pytest.mark.parametrize("out", ["file", "file/runs", "n" * 300])

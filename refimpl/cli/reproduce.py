@@ -23,6 +23,7 @@ from refimpl.training.engines import ENGINES
 from refimpl.training.run_folder import last_row
 from refimpl.training.warmup import Warmup
 
+WITH_LIST = ("list", "preset", "threads", "json")
 INTERRUPTED = 130  # as a shell says of a command that Ctrl-C has ended
 
 
@@ -60,6 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--unit", choices=("characters", "words", "texts", "ratings"), help="what a file of your own holds")
     reproduce_many.configure(parser)
     add("--json", action="store_true", help="print the rows of metrics as JSON lines; of several runs, an object each")
+    parser.set_defaults(unchanged=vars(parser.parse_args([])))
 
 
 def call(parsed: argparse.Namespace) -> int:
@@ -70,6 +72,7 @@ def call(parsed: argparse.Namespace) -> int:
     if not several:
         reproduce_many.refuse_options(parsed)
     if parsed.list:
+        _refuse_beside_list(parsed)
         return reproduce_many.print_list(parsed.preset, parsed.threads, parsed.json)
     if parsed.row is not None and parsed.table is None:
         raise ValueError("--row: expected with --table")
@@ -79,6 +82,13 @@ def call(parsed: argparse.Namespace) -> int:
     if several:
         return reproduce_many.call(parsed, plan)
     return _one(parsed, plan | {"name": parsed.experiment, "configuration": parsed.config, "seed": parsed.seed})
+
+
+def _refuse_beside_list(parsed: argparse.Namespace) -> None:
+    given = [n for n, value in parsed.unchanged.items() if n not in WITH_LIST and getattr(parsed, n) != value]
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(f"{options}: expected with runs; --list takes --preset, --threads and --json")
 
 
 def _arguments(parsed: argparse.Namespace) -> dict[str, Any]:

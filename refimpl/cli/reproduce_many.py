@@ -56,13 +56,13 @@ def call(parsed: argparse.Namespace, plan: dict[str, Any]) -> int:
         jobs = grid_jobs(parsed.experiment, configurations, seeds, top, parsed.device, plan)
     executor_name = DEFAULT if parsed.executor is None else parsed.executor
     workers, threads = share(executor_name, parsed.workers, len(jobs))
-    check_jobs(jobs, here=executor_name in LOCAL)
+    check_jobs(jobs, here=executor_name in LOCAL, every=parsed.table is None)
     if parsed.threads is None:
         jobs = [job._replace(plan=job.plan | {"threads": threads}) for job in jobs]
     if not parsed.resume:
         check_new(jobs)
     going = top / f".going-{uuid.uuid4().hex}"
-    with stoppable(parsed.minutes, _tell) as stop, open_executor(executor_name, workers) as executor:
+    with stoppable(parsed.minutes, _tell) as stop, open_executor(executor_name, workers, _tell) as executor:
         options: dict[str, Any] = {"at_once": workers, "stop": stop, "watch": Board(sys.stderr), "ended": _report}
         outcomes = run_many(jobs, executor, going, **options)
         if parsed.json:

@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -68,6 +69,12 @@ def _leave_ctrl_c_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def leave_ctrl_c_of_a_worker() -> None:
+    """In a process of anybody's pool: a terminal sends Ctrl-C to all, and the parent tells the runs to stop."""
+    if multiprocessing.parent_process() is not None and threading.current_thread() is threading.main_thread():
+        _leave_ctrl_c_to_the_parent()
+
+
 def share(executor: str, workers: int | None, jobs: int) -> tuple[int, int | None]:
     """How many runs at once, and the threads of each: its share of this machine.
 
@@ -85,13 +92,14 @@ def share(executor: str, workers: int | None, jobs: int) -> tuple[int, int | Non
 
 
 @contextmanager
-def open_executor(name: str, workers: int) -> Iterator[Executor]:
+def open_executor(name: str, workers: int, tell: Callable[[str], None]) -> Iterator[Executor]:
     """The executor of that name, closed at the end; after an error or Ctrl-C nothing is waited for.
 
+    tell: told if it cannot be closed; what it has made is not lost by that.
     Errors: ValueError on an unknown name, or with the package that is missing.
     """
     kind, _, rest = name.partition(":")
-    if kind == "dask":
+    if name == "dask" or (kind == "dask" and rest):
         with _dask(rest, workers) as executor:
             yield executor
         return
@@ -108,7 +116,7 @@ def open_executor(name: str, workers: int) -> Iterator[Executor]:
     try:
         executor.shutdown()
     except THEIRS as error:
-        raise ValueError(f"executor: {name} cannot be shut down: {type(error).__name__}: {error}") from error
+        tell(f"executor: {name} cannot be shut down: {type(error).__name__}: {error}")
 
 
 def _make(name: str, kind: str, rest: str, workers: int) -> Executor:

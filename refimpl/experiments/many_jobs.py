@@ -95,13 +95,17 @@ def table_jobs(
 def _earlier(row: Row, plan: dict[str, Any], seed: int, top: Path, device: str) -> Job:
     """The run that a row's run starts from."""
     assert row.start is not None
-    epochs, name = start_epochs(row, plan["preset"]), f"{row.experiment}-{row.start[0]}"
-    arguments = plan | {"name": row.experiment, "configuration": row.start[0]}
-    arguments.pop("starts", None)
+    arguments = plan | {"name": row.experiment, "configuration": row.start[0], "starts": NO_STARTS, "prior": None}
     if plan["preset"] == "paper":  # not the run of the row without dropout, or with VBD, which is longer
-        arguments["overrides"] = plan.get("overrides", {}) | {"epochs": epochs}
-        name = f"{name}-{epochs}-epochs"
-    return _job(name, arguments, seed, top, device)
+        arguments["overrides"] = plan.get("overrides", {}) | {"epochs": start_epochs(row, "paper")}
+    return _job(start_label(row, plan["preset"]), arguments, seed, top, device)
+
+
+def start_label(row: Row, preset: str) -> str:
+    """The name of the run that a row starts from, without preset and seed."""
+    assert row.start is not None
+    epochs = f"-{start_epochs(row, preset)}-epochs" if preset == "paper" else ""
+    return f"{row.experiment}-{row.start[0]}{epochs}"
 
 
 def start_epochs(row: Row, preset: str) -> int:
@@ -116,8 +120,13 @@ def start_epochs(row: Row, preset: str) -> int:
 
 
 def _job(label: str, plan: dict[str, Any], seed: int, top: Path, device: str) -> Job:
-    folder = top / f"{label}-{plan['preset']}-{seed}"
+    folder = top / folder_name(label, plan["preset"], seed)
     return Job(f"{label}, seed {seed}", str(folder), plan | {"seed": seed}, device)
+
+
+def folder_name(label: str, preset: str, seed: int) -> str:
+    """The name of a run's folder."""
+    return f"{label}-{preset}-{seed}"
 
 
 def options_of(job: Job) -> Options:
@@ -145,7 +154,7 @@ def finished(job: Job) -> Outcome | None:
         reached = rows[-1]["epoch"]
         ended = reached >= options.epochs or out_of_patience(rows, rows[-1]["metric"], options.patience)
         shortened = reached == options.epochs != training["epochs"]
-    except (ValueError, KeyError, TypeError, AttributeError):  # the run itself says what is wrong with it
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):  # the run itself says what is wrong with it
         return None
     if not ended or shortened or differences(json.dumps(stored), json.dumps(asked)):
         return None

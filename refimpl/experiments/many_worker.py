@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from refimpl.arrays import device_module
-from refimpl.experiments.many_executors import orphaned
+from refimpl.experiments.many_executors import leave_ctrl_c_of_a_worker, orphaned
 from refimpl.experiments.many_jobs import Job, Outcome, outcome_of_rows
 from refimpl.experiments.plan import make_plan
 from refimpl.experiments.run import continuation, run_plan
@@ -25,6 +25,7 @@ def run_job(job: Job) -> Outcome:
             Path(job.going).unlink(missing_ok=True)
         return job.going is not None and not os.path.exists(job.going)
 
+    leave_ctrl_c_of_a_worker()
     if may_not_go_on():  # it was queued when the others were stopped
         return Outcome(job.label, job.folder, "not begun")
     folder = Path(job.folder)

@@ -143,7 +143,7 @@ def find_experiment(name: str, model: str | None) -> Experiment:
         return EXPERIMENTS[name]
     path = Path(name)
     if path.is_file():
-        by_name = "texts" if path.suffix in (".csv", ".jsonl") else "characters"
+        by_name = "texts" if path.suffix.lower() in (".csv", ".jsonl") else "characters"
         return user_experiment(path.name, by_name if model is None else model)
     raise ValueError(
         f"experiment: expected one of {', '.join(EXPERIMENTS)}, or the path of a text, CSV or JSONL file; got {name!r}"

@@ -46,7 +46,7 @@ class Bound(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Whether a bound holds for every seed at each of its epochs; None if the runs have not reached one."""
+    """Whether a bound holds for every seed at each of its epochs; None if a seed has yet to reach one."""
 
     bound: Bound
     holds: bool | None
@@ -137,21 +137,27 @@ def verdicts(runs: Sequence[RunRecord], theirs: Sequence[Row]) -> list[Verdict]:
 
 
 def _verdict(bound: Bound, runs: Sequence[RunRecord], theirs: Sequence[Row]) -> Verdict:
-    seen, ratios = 0, []
+    ratios: list[tuple[float, str]] = []
+    missing: list[str] = []  # seeds that have not reached any of its epochs
     for run in runs:
-        by_epoch = {row["epoch"]: row for row in run.rows}
+        before, by_epoch = len(ratios), {row["epoch"]: row for row in run.rows}
         for one in align([run.rows], theirs):
             wanted = one.quantity in bound.quantities and (bound.epochs is None or one.epoch in bound.epochs)
             if not wanted or (one.quantity in SCORES and not scored(run.config, by_epoch[one.epoch])):
                 continue
-            seen += 1
             ratio = one.ours / one.theirs if one.theirs else math.nan
             ratios.append((ratio, f"{one.quantity} at epoch {one.epoch}, seed {run.config.get('seed')}"))
-    if not seen:
+        if len(ratios) == before:
+            missing.append(f"seed {run.config.get('seed')}")
+    if not ratios:
         return Verdict(bound, None, "not reached yet")
     worst, where = max(ratios, key=lambda pair: _way(pair[0], bound))
     told = "no value" if math.isnan(worst) else f"{100.0 * (worst - 1.0):+z.2f} %"
-    return Verdict(bound, _way(worst, bound) <= 1.0 + ROUNDING, f"farthest: {told}, {where}; {seen} compared")
+    detail = f"farthest: {told}, {where}; {len(ratios)} compared"
+    inside = _way(worst, bound) <= 1.0 + ROUNDING
+    if inside and missing:
+        return Verdict(bound, None, f"{detail}; not reached yet by {', '.join(missing)}")
+    return Verdict(bound, inside, detail)
 
 
 def _way(ratio: float, bound: Bound) -> float:

@@ -82,17 +82,27 @@ def _record(path: Path, config: dict[str, Any], rows: list[Row]) -> RunRecord:
         raise ValueError(f"{path}: expected at least one row of metrics, found none; the run has not begun")
     try:
         metric_of(rows)
-        _check_counts(config, rows)
+        _check_config(config)
+        _check_counts(rows)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return RunRecord(path, config, rows)
 
 
-def _check_counts(config: dict[str, Any], rows: list[Row]) -> None:
-    """Errors: ValueError that names the field where the pages count on a number and there is none."""
+def _check_config(config: dict[str, Any]) -> None:
+    """Errors: ValueError that names the field where the pages count on a value and there is another."""
+    seed, told = config.get("seed"), config.get("deviations")
+    if seed is not None and type(seed) is not int:
+        raise ValueError(f"seed: expected an integer, got {seed!r}; make it anew")
+    if told is not None and not (isinstance(told, list) and all(isinstance(one, str) for one in told)):
+        raise ValueError(f"deviations: expected a list of texts, got {told!r}; make it anew")
     every = _object("training", config.get("training")).get("evaluate_every", 1)
     if type(every) is not int or every < 1:
         raise ValueError(f"training.evaluate_every: expected an integer of at least 1, got {every!r}; make it anew")
+
+
+def _check_counts(rows: list[Row]) -> None:
+    """Errors: as ``_check_config``."""
     for row in rows:
         kept = _object(f"kept, epoch {row['epoch']}", row.get("kept"))
         counted = [(f"kept, {name}", count, 3) for name, count in kept.items()]
@@ -123,12 +133,12 @@ def metric_of(rows: list[Row]) -> Metric:
 
     Errors: ValueError if there are no rows, the metric is unknown, or rows differ in it.
     """
-    names = {row.get("metric") for row in rows}
+    names = {str(row.get("metric")) for row in rows}
     if len(names) != 1:
-        raise ValueError(f"rows: expected one metric in all rows, got {sorted(map(str, names)) or 'no rows'}")
+        raise ValueError(f"rows: expected one metric in all rows, got {sorted(names) or 'no rows'}")
     (name,) = names
     check_choice("metric", name, tuple(METRICS))
-    return METRICS[str(name)]
+    return METRICS[name]
 
 
 def best_row(rows: list[Row]) -> Row | None:

@@ -2,12 +2,13 @@
 
 import importlib.util
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -161,8 +162,9 @@ def test_finished_is_what_the_same_options_have_nothing_left_of(tmp_path):
     for other in ({"seed": 1}, {"prior": "molchanov2017"}, {"configuration": "LCIL"}, {"starts": starts}):
         assert finished(job._replace(plan=job.plan | other)) is None
     assert finished(job._replace(start="elsewhere")) is None
-    (Path(job.folder) / METRICS).write_text("{")
-    assert finished(job) is None
+    for damaged in ("{", ""):
+        (Path(job.folder) / METRICS).write_text(damaged)
+        assert finished(job) is None
     (still,) = grid(tmp_path, seeds=(1,), overrides={"epochs": 50, "patience": 1, "learning_rate": 0.0})
     assert run_job(still).row["epoch"] == 2  # nothing gets better
     assert finished(still).state == "done"
@@ -222,6 +224,42 @@ def test_jobs_are_checked_without_data(tmp_path):
         for here in (False, True):
             with pytest.raises(ValueError, match=message):
                 check_jobs(jobs, here=here)
+
+
+def test_rows_of_a_table_are_refused_where_none_can_be_made(tmp_path):
+    some = grid(tmp_path, ("LCCL", "DCCD"), prior="molchanov2017")
+    check_jobs(some, here=True, every=False)
+    with pytest.raises(ValueError, match="^prior: expected a configuration with random weights.*with DCCD"):
+        check_jobs(some, here=True)
+    with pytest.raises(ValueError, match=r"with DCCD"):
+        check_jobs(some[1:], here=True, every=False)
+
+
+def test_a_finished_run_needs_nothing_that_is_here(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    (job,) = grid(tmp_path)
+    run_job(job)
+    check_jobs([job._replace(device="cuda")], here=True)
+    with pytest.raises(ValueError, match="^epochs: expected an integer of at least 0"):
+        check_jobs([job._replace(plan=job.plan | {"overrides": {"epochs": -1}})], here=True)
+
+
+def test_a_file_of_word_vectors_is_looked_for_where_it_computes(tmp_path):
+    plan = PLAN | {"starts": Starts(word_vectors=str(tmp_path / "elsewhere.txt"))}
+    jobs = grid_jobs("imdb", [None], (0,), tmp_path, "cpu", plan)
+    check_jobs(jobs, here=False)
+    with pytest.raises(FileNotFoundError, match="^word_vectors: expected 'texts' or the path"):
+        check_jobs(jobs, here=True)
+    with pytest.raises(ValueError, match="^word_vectors: expected a model with an embedding"):
+        check_jobs(grid_jobs("char-ptb", [None], (0,), tmp_path, "cpu", plan), here=False)
+
+
+def test_a_row_that_is_started_may_have_options_that_its_start_cannot_have(tmp_path):
+    """The start has no posterior, so neither a prior nor log sigma."""
+    plan = PLAN | {"prior": "ard", "starts": Starts(output_log_sigma=-1.5)}
+    jobs = table_jobs("workshop2017-characters", "SparseVD (no dropout)", (0,), tmp_path, "cpu", plan)
+    check_jobs(jobs, here=False)
+    assert [job.plan["prior"] for job in jobs] == [None, "ard"]
 
 
 def test_a_device_is_looked_for_where_it_computes(tmp_path, monkeypatch):
@@ -395,7 +433,7 @@ def test_a_killed_process_is_named_and_takes_no_other_with_it(tmp_path, alone):
             killed.append(json.loads(told.read_text())["pid"])
             os.kill(killed[0], signal.SIGKILL)
 
-    with open_executor("processes", 2) as executor:
+    with open_executor("processes", 2, print) as executor:
         assert isinstance(executor, ProcessPerRun)
         outcomes = made([endless, short], executor, tmp_path, watch=watch)
     assert [outcome.state for outcome in outcomes] == ["failed", "done"]
@@ -417,7 +455,7 @@ from refimpl.experiments.many_jobs import grid_jobs
 if __name__ == "__main__":
     top = Path(sys.argv[1])
     plan = {"preset": "smoke", "overrides": {"epochs": 100_000}, "threads": 1}
-    with open_executor("processes", 1) as executor:
+    with open_executor("processes", 1, print) as executor:
         run_many(grid_jobs("planted-lm", ["LCCL"], [0], top, "cpu", plan), executor, top / ".going")
 """
 
@@ -460,7 +498,7 @@ def test_a_local_dask_cluster(tmp_path, alone):
 
     jobs = grid(tmp_path, ("LCCL", "LXCL", "LCIL"))
     local = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
-    with LocalCluster(**local) as cluster, open_executor(f"dask:{cluster.scheduler_address}", 1) as executor:
+    with LocalCluster(**local) as cluster, open_executor(f"dask:{cluster.scheduler_address}", 1, print) as executor:
         outcomes = made(jobs, executor, tmp_path)
     assert [outcome.state for outcome in outcomes] == ["done", "failed", "done"]
     assert same_rows(jobs[0].folder, alone)
@@ -483,7 +521,7 @@ def test_executors_by_name(monkeypatch, tmp_path):
     (tmp_path / "their_script.py").write_text("import sys\nsys.exit()\n")
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("threads", "their_cluster:pool"):
-        with open_executor(name, 1) as executor:
+        with open_executor(name, 1, print) as executor:
             assert executor.submit(len, "abc").result() == 3
         with pytest.raises(RuntimeError):
             executor.submit(len, "abc")
@@ -493,18 +531,41 @@ def test_executors_by_name(monkeypatch, tmp_path):
         ("their_cluster:queue", r"module their_cluster has no function 'queue'"),
         ("their_cluster:broken", r"^executor: their_cluster:broken fails: KeyError: 'pool'"),
         ("their_cluster:leaves", r"^executor: their_cluster:leaves fails: SystemExit: 4"),
-        ("their_cluster:stuck", r"^executor: their_cluster:stuck cannot be shut down: KeyError: 'lock'"),
         ("their_typo:pool", r"^executor: their_typo cannot be imported: SyntaxError: "),
         ("their_script:pool", r"^executor: their_script cannot be imported: SystemExit: "),
         (":pool", r"^executor: expected processes, threads"),
+        ("dask:", r"^executor: expected processes, threads.*got 'dask:'"),
         ("no_such_module:pool", r"no_such_module cannot be imported .*install no_such_module"),
     ):
-        with pytest.raises(ValueError, match=message), open_executor(name, 1):
+        with pytest.raises(ValueError, match=message), open_executor(name, 1, print):
             pass
+
+    told = []
+    with open_executor("their_cluster:stuck", 1, told.append) as executor:
+        assert executor.submit(len, "abc").result() == 3
+    assert told == ["executor: their_cluster:stuck cannot be shut down: KeyError: 'lock'"]
+    with pytest.raises(ZeroDivisionError), open_executor("their_cluster:stuck", 1, told.append):
+        raise ZeroDivisionError  # the error itself is what is told
+    assert len(told) == 1
+
+
+def test_a_worker_of_anybodys_pool_leaves_ctrl_c_to_the_parent(tmp_path):
+    """A terminal sends it to all; what this process does on it stays as it is."""
+    (job,) = grid(tmp_path)
+    stopped = job._replace(going=str(tmp_path / "gone"))
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(run_job, stopped).result().state == "not begun"
+        assert pool.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        run_job(stopped)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_signals_are_the_parents_alone():
-    with open_executor("processes", 1) as executor:
+    with open_executor("processes", 1, print) as executor:
         (handlers,) = {executor.submit(signal.getsignal, number).result() for number in SIGNALS}
     assert handlers == signal.SIG_IGN
 

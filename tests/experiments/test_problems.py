@@ -2,8 +2,9 @@
 
 import pytest
 
+from refimpl.data.tables import table_kind
 from refimpl.experiments.catalogue import EXPERIMENTS, user_experiment
-from refimpl.experiments.plan import make_plan
+from refimpl.experiments.plan import find_experiment, make_plan
 from refimpl.experiments.problems import CORPORA, check_readable
 
 
@@ -42,3 +43,10 @@ def test_a_file_of_the_users_own_may_have_the_name_of_an_experiment(tmp_path):
     check_readable(plan.experiment, tmp_path / "nowhere", str(path))
     with pytest.raises(ValueError, match=r"^model: expected one of 'characters', .* got ''"):
         make_plan(str(path), preset="smoke", model="")
+
+
+def test_a_table_is_known_by_its_name_in_capitals_too(tmp_path):
+    path = tmp_path / "B.CSV"
+    path.write_text("text,label\ngood,1\n")
+    assert table_kind(path) == ".csv"
+    assert find_experiment(str(path), None).model == "texts"

@@ -150,6 +150,15 @@ def test_bounds_of_imdb_are_asked_for_at_epoch_60(paper_run):
     assert published_section([run]).checks == []
 
 
+def test_a_bound_is_open_until_every_seed_has_reached_it(paper_run):
+    late = paper_run(epochs=40, seed=1)
+    found = verdicts([paper_run(), late], authors_rows(late))
+    assert [verdict.holds for verdict in found] == [None] * 3
+    assert found[0].detail.endswith("1 compared; not reached yet by seed 1")
+    found = verdicts([paper_run(change=halve_words), late], authors_rows(late))
+    assert [verdict.holds for verdict in found] == [False, None, None]
+
+
 def test_a_value_that_is_not_finite_does_not_hold(paper_run):
     def lose(row):
         if row["epoch"] == 2:

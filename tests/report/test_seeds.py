@@ -53,7 +53,6 @@ def test_runs_that_differ_in_the_seed_alone_stand_together(seeds, write_run, row
         {"preset": "paper"},
         {"start": "vbd"},
         {"training": {"epochs": 4, "learning_rate": 0.1}},
-        {"deviations": ["another start"]},
         {"recipe": {"layers": []}},
     ],
 )
@@ -83,6 +82,32 @@ def test_seeds_of_an_older_record_and_of_other_lengths_stand_together(write_run,
     assert [len(group) for group in groups.values()] == [3]
     vectors = write_run("vectors", rows, configuration="LCCL", seed=4, word_vectors="texts")
     assert [len(g) for g in groups_of_seeds([read_run(older), read_run(vectors)]).values()] == [1, 1]
+
+
+def test_an_older_record_that_tells_no_deviations_goes_with_the_only_ones_that_are_told(write_run, rows):
+    older = write_run("older", rows, configuration="LCCL", seed=0)
+    first, again, other = (
+        write_run(f"s{k}", rows, configuration="LCCL", seed=k, deviations=[told])
+        for k, told in ((1, "ids are others"), (2, "ids are others"), (3, "another text"))
+    )
+
+    def sizes(*folders):
+        return [len(group) for group in groups_of_seeds([read_run(folder) for folder in folders]).values()]
+
+    assert sizes(older, first, again) == [3]
+    assert sizes(first, other) == [1, 1]
+    assert sizes(older, first, other) == [1, 1, 1]  # it may be of either
+
+
+def test_seeds_that_divide_a_text_into_other_vocabularies_stand_together(write_run, rows):
+    runs = [
+        write_run(
+            f"s{k}", rows, configuration="LCCL", seed=k, weights=1000 + k, recipe={"vocabulary": 50 + k, "size": 4}
+        )
+        for k in range(2)
+    ]
+    wider = write_run("wider", rows, configuration="LCCL", seed=2, recipe={"vocabulary": 50, "size": 5})
+    assert [len(g) for g in groups_of_seeds([read_run(run) for run in (*runs, wider)]).values()] == [2, 1]
 
 
 def test_one_run_named_twice_is_refused(seeds):

@@ -69,7 +69,13 @@ def test_names_follow_their_folder():
 
 
 def test_a_folder_that_is_no_run_is_told(tmp_path, capsys):
-    for arguments in ([str(tmp_path)], [str(tmp_path), "--as"]):
+    row = '{"epoch": 0, "metric": "rmse"}\n'
+    for number, (run, metrics) in enumerate((("{}", row), ("[]", row), ('{"seed": 0}', ""), ('{"training": 5}', row))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "run.json").write_text(run)
+        (folder / "metrics.jsonl").write_text(metrics)
+    for arguments in ([str(tmp_path)], [str(tmp_path), "--as"], *([str(folder)] for folder in tmp_path.iterdir())):
         assert collect.main(arguments) == 2
         assert capsys.readouterr().err.startswith("python -m validation.reproductions.collect: ")
 

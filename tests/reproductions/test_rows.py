@@ -31,6 +31,10 @@ def test_a_started_run_is_not_taken_for_a_random_one():
     assert rows.records_of(random, pair) == pair[:1]
     assert rows.records_of(started, pair) == pair[1:]
     assert verdict(pair, "Characters: a start from no dropout gives better").holds
+    for other in ("none-mini-7", "none-small-0", "none-11-epochs-paper-0"):  # not the table's start of this seed
+        run = record("char-ptb-2017", "sparsevd", [epoch(1, 1.8)], start=f"char-ptb-2017-{other}")
+        assert rows.records_of(started, [run]) == []
+        assert rows.variants_of(started, [run]) == [run]
     longer_name = record("char-ptb-2017", "sparsevd", [epoch(1, 1.8)], start="char-ptb-2017-nonesuch-mini-0")
     assert rows.variants_of(started, [longer_name]) == []
 
@@ -90,7 +94,11 @@ def test_a_run_with_another_option_is_no_record_of_the_row(change):
     row = claims.row_of("emnlp2018-classification", "IMDb, SparseVD-Voc")
     epochs = [epoch(n, 0.8, metric="accuracy", vocabulary=300) for n in (1, 2)]
     assert rows.records_of(row, [plain := record("imdb", "LLLCCL", epochs)]) == [plain]
-    assert rows.records_of(row, [record("imdb", "LLLCCL", epochs, **change)]) == []
+    changed = record("imdb", "LLLCCL", epochs, **change)
+    assert rows.records_of(row, [changed]) == []
+    assert rows.missing(row, [changed]) == "IMDb, SparseVD-Voc: run with other options alone"
+    assert results.mini_row(row, [changed])[1] == "run with other options alone"
+    assert rows.missing(row, [record("imdb", "DCDCCD", epochs)]) == "IMDb, SparseVD-Voc: not run"
 
 
 def test_another_prior_dtype_or_size_is_no_record_of_the_row():
@@ -101,6 +109,8 @@ def test_another_prior_dtype_or_size_is_no_record_of_the_row():
     wider = as_plain(build_recipe(experiment, "LLLCCL", size._replace(sizes=(17,)), 50, 2))
     for change in ({"recipe": prior}, {"recipe": wider}, {"dtype": "float64"}):
         assert rows.records_of(row, [plain._replace(run=plain.run | change)]) == []
+    untold = {name: value for name, value in plain.run.items() if name != "dtype"}
+    assert rows.records_of(row, [plain._replace(run=untold)]) == []
     cut = record("cornell", "sparsevd", [epoch(1, 0.2, metric="rmse")], l2={"form": "script", "weight_decay": 1e-3})
     assert rows.records_of(claims.row_of("workshop2017-sentiment", "SparseVD (random)"), [cut]) == [cut]
 

@@ -84,7 +84,7 @@ def new_name(runs: Sequence[RunRecord], taken: Container[str]) -> str:
     of_file = first.folder.stem if len(runs) == 1 and first.folder.suffix == ".json" else None
     of_runs = f"{first.config['experiment']}-{first.config['configuration']}"
     if len(runs) > 1:
-        of_runs += "".join(["-seeds", *(f"-{seed}" for seed in sorted(run.config["seed"] for run in runs))])
+        of_runs += "-".join(["-seeds", *sorted(str(run.config.get("seed")) for run in runs)])
     name = of_file or of_runs
     return next(n for k in count(1) if (n := name if k == 1 else f"{name}-{k}") not in taken)
 

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from refimpl.report.records import read_run
 from refimpl.training.identity import differences
-from refimpl.training.run_folder import read_rows
 
 HERE = Path(__file__).parent
 PRESETS = ("paper", "mini", "small", "smoke", "warmup")
@@ -45,9 +45,12 @@ def run_name(run: dict[str, Any]) -> str:
 
 
 def from_folder(folder: Path) -> Record:
-    """The record of a run folder."""
-    run = json.loads((folder / "run.json").read_text())
-    return Record(run_name(run), run, read_rows(folder))
+    """The record of a run folder. Errors: as ``read_run``; ValueError if run.json lacks what a name is made of."""
+    found = read_run(folder)
+    try:
+        return Record(run_name(found.config), found.config, found.rows)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{folder}: run.json is none of a run ({error!r}); make the run anew") from error
 
 
 def write(record: Record, name: str | None = None) -> None:

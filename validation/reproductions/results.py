@@ -16,7 +16,7 @@ from refimpl.experiments.published_logs import published_configurations, publish
 from refimpl.report.tables import Table, markdown_table
 from validation.reproductions.claims import number, verdicts
 from validation.reproductions.records import Record, read_all
-from validation.reproductions.rows import records_of, reported, spread, variants_of, zeros
+from validation.reproductions.rows import records_of, reported, spread, unfinished, variants_of, zeros
 
 PAGE = Path(__file__).parents[1] / "RESULTS.md"
 NOT_RUN = "not yet run"
@@ -75,7 +75,7 @@ def mini_row(row: Row, records: Sequence[Record]) -> list[str]:
     """Means and ranges over the seeds of a row."""
     found = records_of(row, records)
     if not found:
-        return [row.label, "not finished" if variants_of(row, records) else NOT_RUN, *[""] * 7]
+        return [row.label, unfinished(row, records) or NOT_RUN, *[""] * 7]
     figures = [
         spread(row, records, lambda epoch: scaled(epoch, "test")),
         spread(row, records, lambda epoch: epoch["compression"]),

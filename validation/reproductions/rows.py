@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from refimpl.experiments.catalogue import EXPERIMENTS, build_recipe
+from refimpl.experiments.many_jobs import folder_name, start_label
 from refimpl.experiments.paper_tables import Row
 from refimpl.report.published_alignment import scored
 from refimpl.training.identity import differences
@@ -36,9 +37,20 @@ def variants_of(row: Row, records: Sequence[Record]) -> list[Record]:
 
 def records_of(row: Row, records: Sequence[Record]) -> list[Record]:
     """The finished records of a row of a table, one a seed: those of its own name, which change nothing else."""
+    return [record for record in own_records(row, records) if finished(record)]
+
+
+def own_records(row: Row, records: Sequence[Record]) -> list[Record]:
+    """The records of a row of its own name, which change nothing but the seed; finished or not."""
     own = re.compile(rf"{re.escape(row.name)}(-seed[0-9]+)?")
     found = [record for record in variants_of(row, records) if own.fullmatch(record.name)]
-    return [record for record in found if is_of_preset(record) and finished(record)]
+    return [record for record in found if is_of_preset(record) and has_own_start(row, record)]
+
+
+def has_own_start(row: Row, record: Record) -> bool:
+    """Whether a run starts from the run of its own preset and seed that the table says, or from random values."""
+    preset, seed = record.run["preset"], record.run["seed"]
+    return row.start is None or record.run["start"] == folder_name(start_label(row, preset), preset, seed)
 
 
 def is_of_preset(record: Record) -> bool:
@@ -49,7 +61,7 @@ def is_of_preset(record: Record) -> bool:
     recipe = build_recipe(experiment, run["configuration"], preset, sizes["vocabulary"], max(sizes["outputs"], 2))
     follows = {"batch": preset.batch, "length": preset.length, "l2": run["training"].get("l2")}  # of the configuration
     asked = {"training": as_plain(preset.options) | follows, "recipe": as_plain(recipe), "dtype": "float32"}
-    other = differences(json.dumps({name: run[name] for name in asked}), json.dumps(asked))
+    other = differences(json.dumps({name: run.get(name) for name in asked}), json.dumps(asked))
     return not other and run["training"]["epochs"] == preset.options.epochs
 
 
@@ -95,4 +107,11 @@ def missing(row: Row, records: Sequence[Record]) -> str:
     """Why a row has no figure."""
     if records_of(row, records):
         return f"{row.label}: a seed has no value at the epoch that is asked for"
-    return f"{row.label}: not finished" if variants_of(row, records) else f"{row.label}: not run"
+    return f"{row.label}: {unfinished(row, records) or 'not run'}"
+
+
+def unfinished(row: Row, records: Sequence[Record]) -> str:
+    """What there is of a row without a finished record; "" if nothing."""
+    if own_records(row, records):
+        return "not finished"
+    return "run with other options alone" if variants_of(row, records) else ""
