@@ -12,11 +12,16 @@ from refimpl.report.records import Metric, metric_of, number
 from refimpl.report.spread import Spread, spread
 from refimpl.training.metrics import Row
 
+LEGEND_WIDTH, LEGEND_LINE = 110, 8  # in characters: the figure, and what stands before each label
 
-def comparison(groups: Mapping[str, Sequence[Sequence[Row]]]) -> Figure:
+
+def comparison(
+    groups: Mapping[str, Sequence[Sequence[Row]]], evaluate_every: Mapping[str, int] | None = None
+) -> Figure:
     """Several configurations of one experiment: validation and test metric and compression, by epoch and by each other.
 
     groups: for each configuration the rows of each seed; curves are means, bands lie between least and greatest.
+    evaluate_every: epochs between evaluations, where these are not 1; the curves of the metric join them.
     Errors: ValueError if there are no runs or their metrics differ.
     """
     runs = [rows for seeds in groups.values() for rows in seeds]
@@ -26,12 +31,14 @@ def comparison(groups: Mapping[str, Sequence[Sequence[Row]]]) -> Figure:
     reached = []
     for i, (label, seeds) in enumerate(groups.items()):
         look = {"color": COLOURS[i % len(COLOURS)], "linestyle": ("-", "--", ":")[i // len(COLOURS) % 3]}
-        draw_spread(valid_axes, _quality(seeds, "valid", metric), len(seeds), look | {"label": label})
-        test = _quality(seeds, "test", metric)
+        scored = _scored(seeds, (evaluate_every or {}).get(label, 1))
+        draw_spread(valid_axes, _quality(scored, "valid", metric), len(seeds), look | {"label": label})
+        test = _quality(scored, "test", metric)
         draw_spread(test_axes, test, len(seeds), look)
         compression = draw_compression(compression_axes, seeds, "compression", 0, look)
-        trained = compression.epochs > 0 if compression.epochs.max() > 0 else np.isfinite(compression.epochs)
-        there, quality = compression.mean[trained], test.mean[trained]
+        trained = test.epochs > 0 if test.epochs.max() > 0 else np.isfinite(test.epochs)
+        there = compression.mean[np.isin(compression.epochs, test.epochs[trained])]
+        quality = test.mean[trained]
         reached.append(there)
         trade_axes.plot(there, quality, **look, linewidth=0.9, alpha=0.75)
         trade_axes.plot(there[-1:], quality[-1:], "o", color=look["color"], markersize=7)
@@ -55,8 +62,13 @@ def comparison(groups: Mapping[str, Sequence[Sequence[Row]]]) -> Figure:
     for axes in (valid_axes, test_axes, compression_axes):
         epoch_axis(axes, every_epoch)
     handles, labels = valid_axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(groups), 5), frameon=False)
+    columns = max(1, min(len(groups), LEGEND_WIDTH // (max(map(len, labels)) + LEGEND_LINE)))
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns, frameon=False)
     return figure
+
+
+def _scored(seeds: Sequence[Sequence[Row]], every: int) -> list[list[Row]]:
+    return [[row for row in rows if row["epoch"] % every == 0 or row is rows[-1]] for rows in seeds]
 
 
 def _quality(seeds: Sequence[Sequence[Row]], split: str, metric: Metric) -> Spread:

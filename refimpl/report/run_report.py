@@ -76,7 +76,8 @@ def comparison_section(folders: Sequence[Path | str]) -> Section:
     """Several runs side by side: curves overlaid, one row a run, and whether each record is consistent."""
     runs = labels([read_run(folder) for folder in folders])
     groups = groups_of_seeds(list(runs.values()))
-    curves = comparison({name: [run.rows for run in group] for name, group in groups.items()})
+    every = {name: _evaluate_every(group[0]) for name, group in groups.items()}
+    curves = comparison({name: [run.rows for run in group] for name, group in groups.items()}, every)
     several = any(len(group) > 1 for group in groups.values())
     band = " Of several seeds: their mean, and a band from the least to the greatest." if several else ""
     tables = [seeds_table(groups)] if several else []
@@ -90,8 +91,7 @@ def run_sections(folder: Path | str) -> list[Section]:
     run = read_run(folder)
     metric = metric_of(run.rows)
     model = _model(run)
-    every = int((run.config.get("training") or {}).get("evaluate_every", 1))
-    curves = figures.learning_curve(run.rows, every)
+    curves = figures.learning_curve(run.rows, _evaluate_every(run))
     learning = picture(curves, f"Training by epoch; {metric.label} on validation and test.")
     sparsity = picture(figures.sparsity_curve(run.rows), "What is kept by epoch, and compression.")
     against = published_section([run])
@@ -108,6 +108,10 @@ def run_sections(folder: Path | str) -> list[Section]:
         sections.append(Section("Parameters", [text], figures=pictures))
     tables = [settings_table({part: run.config[part]}) for part in RECORD_PARTS if run.config.get(part)]
     return [*sections, Section("Record", ["From `run.json`."], tables)]
+
+
+def _evaluate_every(run: RunRecord) -> int:
+    return int((run.config.get("training") or {}).get("evaluate_every", 1))
 
 
 def _model(run: RunRecord) -> Model | None:

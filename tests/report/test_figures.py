@@ -99,6 +99,35 @@ def test_missing_values_are_gaps(make):
         assert pixels(figure).std() > 5.0
 
 
+@pytest.mark.parametrize("length", [4, 24, 60])
+def test_the_legend_of_a_comparison_stays_within_the_figure(rows, length):
+    figure = comparison({f"{k} {'x' * length}": [rows] for k in range(5)})
+    figure.draw_without_rendering()
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0.0
+    assert box.x1 <= figure.bbox.x1
+
+
+def test_comparison_joins_the_epochs_that_were_evaluated(make):
+    """Of two seeds, evaluated in every second epoch and the last: a curve, a band, and the test by compression."""
+    make_row, _ = make
+
+    def seed(k):
+        rows = [make_row(epoch, 1.0 / (1 + epoch), valid=2.0 + k - 0.1 * epoch) for epoch in range(6)]
+        return [row if row["epoch"] in (0, 2, 4, 5) else row | {"valid": None, "test": None} for row in rows]
+
+    seeds = [seed(0), seed(1)]
+    valid, test, compression, trade = comparison({"LCCL": seeds}, {"LCCL": 2}).axes
+    np.testing.assert_array_equal(valid.get_lines()[0].get_xdata(), [0, 2, 4, 5])
+    np.testing.assert_allclose(valid.get_lines()[0].get_ydata(), [2.5, 2.3, 2.1, 2.0])
+    assert np.isfinite(valid.collections[0].get_paths()[0].vertices).all()
+    assert np.isfinite(test.get_lines()[0].get_ydata()).all()
+    np.testing.assert_array_equal(compression.get_lines()[0].get_xdata(), range(6))
+    kept = [seeds[0][epoch]["compression"] for epoch in (2, 4, 5)]
+    np.testing.assert_allclose(trade.get_lines()[0].get_xdata(), kept)
+    np.testing.assert_allclose(trade.get_lines()[0].get_ydata(), [seeds[0][epoch]["test"] for epoch in (2, 4, 5)])
+
+
 def test_comparison_overlays_the_runs(rows, make):
     make_row, _ = make
     other = [make_row(epoch, 1.0, valid=2.0, test=2.5) for epoch in range(3)]

@@ -25,16 +25,23 @@ def characters(configuration, start=None, seed=0):
     return record(name, configuration, [epoch(0, 9.0), epoch(1, value)], start=where, seed=seed)
 
 
+LABELS = ("Original", "SparseVD")
+
+
 def test_rows_of_an_experiment_are_drawn_together_with_their_seeds(drawn, tmp_path):
     found = [record("char-ptb", code, [epoch(1, 2.0)], seed=s) for code, s in (("LCCL", 0), ("LCCL", 1), ("DCCD", 0))]
     found.append(record("imdb", "LLLCCL", [epoch(1, 0.8, metric="accuracy")]))
     paths = figures.draw(found, tmp_path / "out")
     first, second, third = found[:3]
     assert drawn == [
-        ("comparison", {"Original": [third.rows], "SparseVD": [first.rows, second.rows]}),
+        ("comparison", {"Original": [third.rows], "SparseVD": [first.rows, second.rows]}, dict.fromkeys(LABELS, 1)),
         "emnlp2018-generation-char-ptb.png",
     ]
     assert [path.name for path in paths] == drawn[1::2]
+    drawn.clear()
+    found = [record("imdb", code, [epoch(1, 0.8, metric="accuracy")]) for code in ("DCDCCD", "LCLCCL")]
+    figures.draw(found, tmp_path / "out")
+    assert drawn[0][2] == dict.fromkeys(LABELS, 2)  # as often as the preset evaluates
 
 
 def test_s004_has_random_starts_left_and_the_others_right_of_the_least_seed(drawn, tmp_path):

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from refimpl.experiments.catalogue import EXPERIMENTS
 from refimpl.experiments.paper_tables import TABLES, PaperTable
 from refimpl.report.comparison_figure import comparison
 from refimpl.report.drawing import save_png
@@ -36,7 +37,8 @@ def draw(records: Sequence[Record], out: Path) -> list[Path]:
             groups = groups_of(table, experiment, records)
             if len(groups) > 1:
                 written.append(out / f"{table.id}-{experiment}.png")
-                save_png(comparison(groups), written[-1])
+                every = EXPERIMENTS[experiment].presets["mini"].options.evaluate_every
+                save_png(comparison(groups, dict.fromkeys(groups, every)), written[-1])
     return written + draw_s004(records, out)
 
 

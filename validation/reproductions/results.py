@@ -15,7 +15,8 @@ from refimpl.experiments.paper_tables import TABLES, Figures, PaperTable, Row, c
 from refimpl.experiments.published_logs import published_configurations, published_rows
 from refimpl.report.tables import Table, markdown_table
 from validation.reproductions.claims import number, verdicts
-from validation.reproductions.records import Record, read_all
+from validation.reproductions.figures import CHARACTERS_2017
+from validation.reproductions.records import HERE, Record, read_all
 from validation.reproductions.rows import records_of, reported, spread, unfinished, variants_of, zeros
 
 PAGE = Path(__file__).parents[1] / "RESULTS.md"
@@ -66,9 +67,15 @@ def paper_section(table: PaperTable, records: Sequence[Record]) -> str:
 def mini_section(table: PaperTable, records: Sequence[Record]) -> str:
     """The rows of a table at the preset mini."""
     columns = ["row", "weights a term", "seeds", "test", "compression", "vocabulary", "neurons", "gates", "zeros, %"]
-    return section(
-        f"### {table.title} ({table.source}), in miniature", columns, [mini_row(r, records) for r in table.rows]
-    )
+    rows = [mini_row(r, records) for r in table.rows]
+    return section(f"### {table.title} ({table.source}), in miniature", columns, rows) + pictures(table)
+
+
+def pictures(table: PaperTable) -> str:
+    """The committed figures of a table, with S004's own two for its characters."""
+    names = [f"{table.id}-*.png", *(["s004-figure-*.png"] if table.id == CHARACTERS_2017 else [])]
+    found = [path.name for name in names for path in sorted((HERE / "mini").glob(name))]
+    return "".join(f"\n![{Path(name).stem}, curves by epoch](reproductions/mini/{name})\n" for name in found)
 
 
 def mini_row(row: Row, records: Sequence[Record]) -> list[str]:
