@@ -89,14 +89,14 @@ def _run_row(run: RunRecord, label: str, metric: Metric) -> list[Cell]:
 
 
 def labels(runs: Sequence[RunRecord]) -> dict[str, RunRecord]:
-    """A name for each run: its configuration; experiment, preset, seed where runs differ in them; else its folder.
+    """A name for each run: its configuration, and what of experiment, start, preset, seed they differ in; else its folder.
 
     Errors: ValueError if one run is named twice.
     """
     twice = [str(run.folder) for k, run in enumerate(runs) if run.folder in {other.folder for other in runs[:k]}]
     if twice:
         raise ValueError(f"runs: expected each once, got {', '.join(twice)} again; name it once")
-    told = ["experiment", "configuration", "preset", "seed"]
+    told = ["experiment", "configuration", "start", "preset", "seed"]
     differ = [key for key in told if key == "configuration" or len({str(run.config.get(key)) for run in runs}) > 1]
     named = [(" ".join(_label_part(run, key) for key in differ), run) for run in runs]
     unique = len({name for name, _ in named}) == len(named)
@@ -105,6 +105,8 @@ def labels(runs: Sequence[RunRecord]) -> dict[str, RunRecord]:
 
 def _label_part(run: RunRecord, key: str) -> str:
     value = str(run.config.get(key, "?"))
+    if key == "start":
+        return f"from {value}"
     return f"seed{'s' if ',' in value else ''} {value}" if key == "seed" else value
 
 

@@ -16,13 +16,14 @@ def groups_of_seeds(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
 
     Two runs of one seed (another engine, another device) are no two seeds: then each run stands alone.
     """
-    found: dict[str, dict[str | None, list[RunRecord]]] = {}
+    found: dict[str, list[RunRecord]] = {}
     for run in runs:
-        found.setdefault(_identity(run), {}).setdefault(_deviations(run), []).append(run)
+        found.setdefault(_identity(run), []).append(run)
     groups = []
-    for group in (group for told in found.values() for group in _with_untold(told)):
+    for group in found.values():
         seeds = [run.config.get("seed") for run in group]
-        groups += [group] if len(set(seeds)) == len(seeds) else [[run] for run in group]
+        ordered = sorted(group, key=lambda run: run.config.get("seed") or 0)
+        groups += [ordered] if len(set(seeds)) == len(seeds) else [[run] for run in group]
     together = [_as_one(group) for group in groups]
     return dict(zip(labels(together), groups, strict=True))
 
@@ -36,19 +37,6 @@ def _identity(run: RunRecord) -> str:
     if isinstance(same.get("start"), str):  # a run's folder ends with its seed
         same["start"] = same["start"].removesuffix(f"-{run.config.get('seed')}")
     return json.dumps(same, sort_keys=True)
-
-
-def _deviations(run: RunRecord) -> str | None:
-    """What a run deviates in, but for its number of epochs; None in an older record, which does not tell."""
-    told = run.config.get("deviations")
-    return None if told is None else json.dumps([one for one in told if not one.startswith("epochs: ")])
-
-
-def _with_untold(told: dict[str | None, list[RunRecord]]) -> list[list[RunRecord]]:
-    """The groups by deviations; runs that do not tell theirs go with the others if these are one group."""
-    known = [group for name, group in told.items() if name is not None]
-    untold = told.get(None, [])
-    return [known[0] + untold] if len(known) == 1 else [*known, *([untold] if untold else [])]
 
 
 def _as_one(group: Sequence[RunRecord]) -> RunRecord:

@@ -54,6 +54,9 @@ def test_comparison_table_holds_the_recorded_numbers(rows, write_run, make):
 def test_runs_that_differ_in_the_seed_are_told_apart(rows, write_run):
     folders = [write_run(f"r{seed}", rows, configuration="LCCL", seed=seed) for seed in (1, 2)]
     assert [row[0] for row in comparison_table(folders).rows] == ["LCCL seed 1", "LCCL seed 2"]
+    started = [write_run(f"t{start}", rows, configuration="LCCL", start=start) for start in ("random", "vbd-mini-0")]
+    labels = [row[0] for row in comparison_table(started).rows]
+    assert labels == ["LCCL from random", "LCCL from vbd-mini-0"]
     same = [write_run(f"s{k}", rows, configuration="LCCL") for k in (1, 2)]
     assert [row[0] for row in comparison_table(same).rows] == [f"LCCL ({folder})" for folder in same]
 
