@@ -89,7 +89,7 @@ def _run_row(run: RunRecord, label: str, metric: Metric) -> list[Cell]:
 
 
 def labels(runs: Sequence[RunRecord]) -> dict[str, RunRecord]:
-    """A name for each run: its configuration, and what of experiment, start, preset, seed they differ in; else its folder.
+    """A name for each run: configuration; experiment, start, preset, seed where they differ in them; else its folder.
 
     Errors: ValueError if one run is named twice.
     """
