@@ -23,6 +23,7 @@ def no_figures(monkeypatch):
     """They take longer than all the rest."""
     for module in (reproduce, reproduce_many):
         monkeypatch.setattr(module, "run_report", lambda folder: f"report of {folder}")
+    monkeypatch.setattr(reproduce_many, "comparison_report", lambda folders: " and ".join(map(str, folders)))
 
 
 def test_several_runs_a_table_and_exit_1_if_one_failed(tmp_path, capsys):
@@ -179,6 +180,32 @@ def test_exit_codes_of_what_became_of_the_runs(monkeypatch, tmp_path, outcomes, 
 
         monkeypatch.setattr(reproduce_many, "run_many", run_many)
         assert main([*RUNS, "--seeds", "0,1", "--json", "--out", str(tmp_path)]) == expected
+
+
+def test_runs_that_are_done_are_laid_over_each_other(tmp_path, capsys, monkeypatch):
+    """One page an experiment; a single run has none, and a page that cannot be made is told and loses nothing."""
+
+    def run_many(jobs, *_, **__):
+        return [Outcome(job.label, job.folder, "failed" if "seed 2" in job.label else "done") for job in jobs]
+
+    monkeypatch.setattr(reproduce_many, "run_many", run_many)
+    top = tmp_path / "runs"
+    top.mkdir()
+    assert main([*RUNS, "--seeds", "0,1,2", "--out", str(top)]) == 1
+    assert [path.name for path in top.iterdir()] == ["planted-lm-smoke.html"]
+    page = (top / "planted-lm-smoke.html").read_text()
+    assert page == f"{top / 'planted-lm-LCCL-smoke-0'} and {top / 'planted-lm-LCCL-smoke-1'}"
+    assert f"curves of the runs over each other in {top / 'planted-lm-smoke.html'}" in capsys.readouterr().err
+    (top / "planted-lm-smoke.html").unlink()
+    assert main([*RUNS, "--seeds", "0,2", "--out", str(top)]) == 1
+    assert list(top.iterdir()) == []
+
+    def broken(folders):
+        raise ValueError("rows: expected one metric")
+
+    monkeypatch.setattr(reproduce_many, "comparison_report", broken)
+    assert main([*RUNS, "--seeds", "0,1", "--out", str(top)]) == 0
+    assert "planted-lm-smoke: no page: rows: expected one metric" in capsys.readouterr().err
 
 
 def test_an_executor_that_takes_nothing_is_a_failure(tmp_path, capsys, monkeypatch):

@@ -13,12 +13,12 @@ from refimpl.experiments.cost import listed
 from refimpl.experiments.many import run_many
 from refimpl.experiments.many_checks import check_jobs, check_new
 from refimpl.experiments.many_executors import EXECUTORS, LOCAL, open_executor, share
-from refimpl.experiments.many_jobs import Outcome, grid_jobs, table_jobs
+from refimpl.experiments.many_jobs import Job, Outcome, grid_jobs, table_jobs
 from refimpl.experiments.run_stop import stoppable
 from refimpl.report.html import write_report
 from refimpl.report.progress import Board, outcome_table
 from refimpl.report.recipe_list import list_rows, list_table
-from refimpl.report.run_report import run_report
+from refimpl.report.run_report import comparison_report, run_report
 from refimpl.training.engines import load
 from refimpl.tree import as_plain
 
@@ -41,7 +41,7 @@ def refuse_options(parsed: argparse.Namespace) -> None:
 
 
 def call(parsed: argparse.Namespace, plan: dict[str, Any]) -> int:
-    """Make the runs, write a report of each one that is done, print what became of them."""
+    """Make the runs, write a report of each one that is done and of all, print what became of them."""
     top, seeds = parsed.out or Path("runs"), parsed.seeds or [parsed.seed]
     if parsed.start is not None:
         raise ValueError("--start: expected with one run; the rows of a table say themselves what they start from")
@@ -69,6 +69,8 @@ def call(parsed: argparse.Namespace, plan: dict[str, Any]) -> int:
             print("\n".join(json.dumps(as_plain(outcome)) for outcome in outcomes))
         else:
             print(outcome_table(outcomes))
+    for page in _compare(jobs, outcomes, top):
+        _tell(f"curves of the runs over each other in {page}")
     return _exit_code(outcomes, stop.interrupted)
 
 
@@ -87,6 +89,24 @@ def _report(outcome: Outcome) -> None:
             write_report(Path(outcome.folder) / "report.html", run_report(outcome.folder))
         except (OSError, ValueError) as error:
             _tell(f"{outcome.label}: no report: {error}")
+
+
+def _compare(jobs: list[Job], outcomes: list[Outcome], top: Path) -> list[Path]:
+    """Write a page for each experiment that has several runs done: curves overlaid, seeds as mean and spread."""
+    done = {outcome.folder for outcome in outcomes if outcome.state == "done"}
+    of_experiment: dict[str, list[str]] = {}
+    for job in jobs:
+        if job.folder in done:
+            of_experiment.setdefault(f"{Path(job.plan['name']).name}-{job.plan['preset']}", []).append(job.folder)
+    written = []
+    for name, folders in of_experiment.items():
+        if len(folders) > 1:
+            try:
+                write_report(top / f"{name}.html", comparison_report(folders))
+                written.append(top / f"{name}.html")
+            except (OSError, ValueError) as error:
+                _tell(f"{name}: no page: {error}")
+    return written
 
 
 def print_list(preset: str, threads: int | None, as_json: bool) -> int:
