@@ -1,6 +1,7 @@
 """Tables of a run, and of several runs of one experiment."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def labels(runs: Sequence[RunRecord]) -> dict[str, RunRecord]:
 
     Errors: ValueError if one run is named twice.
     """
-    twice = [str(run.folder) for k, run in enumerate(runs) if run.folder in {other.folder for other in runs[:k]}]
+    twice = [str(folder) for folder, count in Counter(run.folder for run in runs).items() if count > 1]
     if twice:
         raise ValueError(f"runs: expected each once, got {', '.join(twice)} again; name it once")
     told = ["experiment", "configuration", "start", "preset", "seed"]

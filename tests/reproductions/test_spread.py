@@ -56,7 +56,8 @@ def test_runs_that_change_more_than_the_seed_are_left_out():
     other = Record("word-ptb-LCCL-warmup", word.run, word.rows)
     small = word._replace(run=word.run | {"preset": "small"})
     unknown = word._replace(name="word-ptb-none", run=word.run | {"configuration": "none"})
-    assert list(spread.of_runs([other, small, unknown])) == []
+    faster = word._replace(run=word.run | {"training": word.run["training"] | {"learning_rate": 0.5}})
+    assert list(spread.of_runs([other, small, unknown, faster])) == []
 
 
 def test_the_interval_holds_the_share_of_further_runs_that_it_says():

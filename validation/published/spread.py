@@ -20,6 +20,7 @@ from refimpl.experiments.published_logs import published_configurations, publish
 from refimpl.report.tables import Cell, Number, Table, markdown_table
 from refimpl.training.checkpoint import write_atomically
 from validation.reproductions.records import Record, read_all
+from validation.reproductions.rows import is_of_preset
 
 HERE = Path(__file__).parent / "steps"
 SHARE = 0.95  # of further runs that lie within the interval
@@ -89,7 +90,8 @@ def of_runs(records: Iterable[Record]) -> Iterator[tuple[Epoch, Figures]]:
     for record in records:
         name, code, seed = (record.run[key] for key in ("experiment", "configuration", "seed"))
         own = re.compile(rf"{re.escape(name)}-{re.escape(code)}(-seed[0-9]+)?")
-        if record.run["preset"] == "paper" and code in published_configurations(name) and own.fullmatch(record.name):
+        logged = record.run["preset"] == "paper" and code in published_configurations(name)
+        if logged and own.fullmatch(record.name) and is_of_preset(record):
             for row in record.rows[1:]:
                 yield Epoch(name, code, seed, row["epoch"]), end_of_epoch(row)
 

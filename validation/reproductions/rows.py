@@ -44,7 +44,7 @@ def own_records(row: Row, records: Sequence[Record]) -> list[Record]:
     """The records of a row of its own name, which change nothing but the seed; finished or not."""
     own = re.compile(rf"{re.escape(row.name)}(-seed[0-9]+)?")
     found = [record for record in variants_of(row, records) if own.fullmatch(record.name)]
-    return [record for record in found if is_of_preset(record) and has_own_start(row, record)]
+    return [r for r in found if is_of_preset(r) and has_preset_epochs(r) and has_own_start(row, r)]
 
 
 def has_own_start(row: Row, record: Record) -> bool:
@@ -54,15 +54,20 @@ def has_own_start(row: Row, record: Record) -> bool:
 
 
 def is_of_preset(record: Record) -> bool:
-    """Whether a run is what its preset says, no option changed: training, number of epochs, model, dtype."""
+    """Whether a run is what its preset says, no option changed: training, model, dtype; of as many epochs as it has."""
     run = record.run
     experiment, sizes = EXPERIMENTS[run["experiment"]], run["recipe"]
     preset = experiment.presets[run["preset"]]
     recipe = build_recipe(experiment, run["configuration"], preset, sizes["vocabulary"], max(sizes["outputs"], 2))
     follows = {"batch": preset.batch, "length": preset.length, "l2": run["training"].get("l2")}  # of the configuration
     asked = {"training": as_plain(preset.options) | follows, "recipe": as_plain(recipe), "dtype": "float32"}
-    other = differences(json.dumps({name: run.get(name) for name in asked}), json.dumps(asked))
-    return not other and run["training"]["epochs"] == preset.options.epochs
+    return not differences(json.dumps({name: run.get(name) for name in asked}), json.dumps(asked))
+
+
+def has_preset_epochs(record: Record) -> bool:
+    """Whether a run was asked for as many epochs as its preset has."""
+    preset = EXPERIMENTS[record.run["experiment"]].presets[record.run["preset"]]
+    return bool(record.run["training"]["epochs"] == preset.options.epochs)
 
 
 def finished(record: Record) -> bool:
